@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "cmd.h"
+
+static int run(int argc G_GNUC_UNUSED, char **argv G_GNUC_UNUSED, GError **error)
+{
+	g_set_error(error, MP_ERROR, MP_ERROR_IO, "not written yet");
+	return 0;
+}
+
+const struct mp_cmd mp_cmd_explain = { .name = "explain", .summary = "tell what a check means and what to do", .args = "", .max_args = 1, .run = run };

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cmd.h"
+
+const struct mp_render_ops *mp_cmd_format(const char *format, GError **error)
+{
+	const struct mp_render_ops *ops = mp_render_find(format ? format : "text");
+
+	if (!ops)
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "there is no format '%s'", format);
+	return ops;
+}
+
+static unsigned terminal_width(void)
+{
+	const char *columns = g_getenv("COLUMNS");
+	struct winsize size;
+	uint64_t number;
+
+	if (columns && mp_parse_uint(columns, 10, &number) && number >= 40 && number <= 1000)
+		return (unsigned)number;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+		return size.ws_col;
+	return isatty(STDOUT_FILENO) ? 80 : 0;
+}
+
+bool mp_cmd_style(const char *color, struct mp_render_style *style, GError **error)
+{
+	const char *no_color = g_getenv("NO_COLOR");
+
+	style->unicode = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	style->width = terminal_width();
+	if (!color || !strcmp(color, "auto")) {
+		/* NO_COLOR counts only while the user made no explicit choice. */
+		style->color = isatty(STDOUT_FILENO) && (color || !no_color || !*no_color);
+	} else if (!strcmp(color, "always")) {
+		style->color = true;
+	} else if (!strcmp(color, "never")) {
+		style->color = false;
+	} else {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"--color takes auto, always or never, not '%s'", color);
+		return false;
+	}
+	return true;
+}
+
+bool mp_cmd_parse_id(const char *text, uint16_t *vendor, uint16_t *device)
+{
+	g_auto(GStrv) parts = g_strsplit(text, ":", 3);
+	uint64_t v, d;
+
+	if (g_strv_length(parts) != 2 || !mp_parse_uint(parts[0], 16, &v) ||
+		!mp_parse_uint(parts[1], 16, &d) || v > 0xffff || d > 0xffff)
+		return false;
+	*vendor = (uint16_t)v;
+	*device = (uint16_t)d;
+	return true;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cmd.h - a verb: one const struct for each cmd-*.c, listed in main.c. Help, completion
+ * and the manual's tests come from these rows.
+ */
+#ifndef MP_CMD_H
+#define MP_CMD_H
+
+#include <glib.h>
+#include <stdio.h>
+
+#include "core/error.h"
+#include "render/render.h"
+
+struct mp_cmd {
+	const char *name;
+	const char *summary; /* for the list of verbs */
+	const char *args;    /* after the verb, for the usage line: "[options] ID" */
+	int min_args, max_args;
+	const GOptionEntry *options; /* parsed before run(); rows point at the file's statics */
+	const char *description;     /* paragraphs below the options of --help, or NULL */
+	/*
+	 * ARGC, ARGV: what is left after the options. Returns an enum mp_exit. On failure sets
+	 * ERROR and returns anything: main prints it and derives the code.
+	 */
+	int (*run)(int argc, char **argv, GError **error);
+};
+
+extern const struct mp_cmd mp_cmd_list, mp_cmd_preflight, mp_cmd_explain, mp_cmd_snapshot;
+
+/* --- shared by the verbs (cmd.c) --- */
+
+/* Options of every read-only verb; put into the verb's table by these macros. */
+struct mp_cmd_output {
+	char *format; /* default "text" */
+	char *color;  /* "auto", "always", "never" */
+	gboolean verbose;
+};
+
+#define MP_OPTION_SYSROOT(target)                                                         \
+	{ "sysroot", 0, 0, G_OPTION_ARG_FILENAME, &(target),                              \
+	  "look at the captured host in PATH (directory or snapshot)", "PATH" }
+#define MP_OPTION_FORMAT(target, formats)                                                 \
+	{ "format", 'f', 0, G_OPTION_ARG_STRING, &(target), "output format: " formats, "FORMAT" }
+#define MP_OPTION_COLOR(target)                                                           \
+	{ "color", 0, 0, G_OPTION_ARG_STRING, &(target), "auto, always or never", "WHEN" }
+
+/* Ops for FORMAT (NULL: text); sets a usage error when there is no such format. */
+const struct mp_render_ops *mp_cmd_format(const char *format, GError **error);
+/* Style from the terminal, NO_COLOR, COLUMNS and the --color option. */
+bool mp_cmd_style(const char *color, struct mp_render_style *style, GError **error);
+/* "1f9d:1100" -> numbers. */
+bool mp_cmd_parse_id(const char *text, uint16_t *vendor, uint16_t *device);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * boot.h - which boot loader starts this host, and which kernel command line it was and
+ * will be given. Rules: the Proxmox boot tool (facts of its `status` and `refresh`).
+ */
+#ifndef MP_BOOT_H
+#define MP_BOOT_H
+
+#include "core/host.h"
+
+enum mp_loader {
+	MP_LOADER_UNKNOWN,
+	MP_LOADER_GRUB,             /* plain GRUB: /etc/default/grub, update-grub */
+	MP_LOADER_PBT_SYSTEMD_BOOT, /* proxmox-boot-tool with systemd-boot: /etc/kernel/cmdline */
+	MP_LOADER_PBT_GRUB,         /* proxmox-boot-tool with GRUB on the ESP */
+	MP_LOADER_PBT_BOTH,         /* boot-tool, and it can't be told which: both files count */
+	MP_LOADER_SYSTEMD_BOOT,     /* hand-made systemd-boot */
+	MP_LOADER_OTHER,            /* UKI, direct kernel boot, something else: we say so */
+};
+
+struct mp_boot {
+	enum mp_loader loader;
+	GPtrArray *loader_evidence; /* struct mp_fact *: what the verdict rests on */
+	const char *loader_why;     /* one sentence */
+	struct mp_fact efi;         /* /sys/firmware/efi exists */
+	struct mp_fact cmdline;     /* /proc/cmdline */
+	struct mp_fact kernel_cmdline_file; /* first line of /etc/kernel/cmdline */
+	struct mp_fact grub_cfg_line; /* first `linux` line of /boot/grub/grub.cfg */
+	struct mp_fact grub_default;  /* value of GRUB_CMDLINE_LINUX_DEFAULT after the drop-ins */
+	struct mp_fact grub_linux;    /* value of GRUB_CMDLINE_LINUX after the drop-ins */
+	struct mp_fact staged;      /* the command line of the next boot; source says whose */
+};
+
+const char *mp_loader_name(enum mp_loader loader);
+
+/*
+ * Exact-token look-up in a kernel command line: "intel_iommu" finds "intel_iommu=on"; the
+ * last one wins, quotes are honoured, dashes and underscores in the name count as equal
+ * (the kernel's parameq). NULL: not there; "" when there without a value. Caller frees.
+ */
+char *mp_cmdline_get(const char *cmdline, const char *name);
+/* True if the comma list of NAME holds WORD ("iommu", "pt"), over all its occurrences. */
+bool mp_cmdline_has(const char *cmdline, const char *name, const char *word);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * check.h - the table of checks, and running them.
+ *
+ * A check is a pure function of the host model, the subject device, the profile, the VM and
+ * the configuration. It adds exactly one finding for each subject that it is asked about.
+ * Ids are API: kebab-case, never renamed, never reused.
+ *
+ * Each topic file checks/TOPIC.c exports one table (const struct mp_check[] ended by an id
+ * of NULL); check.c lists the tables.
+ */
+#ifndef MP_CHECK_H
+#define MP_CHECK_H
+
+#include <glib.h>
+
+#include "core/finding.h"
+#include "core/host.h"
+
+struct mp_profile;
+struct mp_config;
+
+enum mp_check_scope {
+	MP_SCOPE_HOST,   /* runs once */
+	MP_SCOPE_DEVICE, /* runs once for each wanted device: ctx->device is set */
+	MP_SCOPE_VM,     /* runs once when a VM was named: ctx->vm is set */
+};
+
+/* What a check may look at. All pointers are borrowed. */
+struct mp_check_ctx {
+	const struct mp_host *host;
+	const struct mp_profile *profile; /* never NULL: "generic" where none fits */
+	const struct mp_config *config;   /* never NULL: empty where there is none */
+	const struct mp_pci *device;      /* MP_SCOPE_DEVICE; VM scope: first wanted or NULL */
+	GPtrArray *wanted;                /* struct mp_pci *: the devices asked about; maybe empty */
+	const struct mp_vm *vm;           /* MP_SCOPE_VM, NULL when no VM was named */
+	GPtrArray *findings;              /* output, struct mp_finding */
+	const struct mp_check *check;     /* the row that runs */
+};
+
+struct mp_check {
+	const char *id;
+	enum mp_check_scope scope;
+	const char *title;   /* what is true when it passes; one line, for --list-checks */
+	const char *explain; /* a paragraph or more: why it matters, how it is decided, the
+	                        source of the rule, what to do. For `explain ID`. */
+	void (*run)(struct mp_check_ctx *ctx);
+	bool live_only; /* under a sysroot the answer is unknown */
+};
+
+/* checks/platform.c and so on: a table for each topic, ended by an id of NULL. */
+extern const struct mp_check mp_checks_platform[];
+extern const struct mp_check mp_checks_remapping[];
+extern const struct mp_check mp_checks_device[];
+extern const struct mp_check mp_checks_device_use[];
+extern const struct mp_check mp_checks_group[];
+extern const struct mp_check mp_checks_boot[];
+extern const struct mp_check mp_checks_binding[];
+extern const struct mp_check mp_checks_memory[];
+extern const struct mp_check mp_checks_vm[];
+extern const struct mp_check mp_checks_card[];
+
+/* All checks in report order; *n gets their number. */
+const struct mp_check *const *mp_checks_all(size_t *n);
+const struct mp_check *mp_check_find(const char *id);
+
+/*
+ * Adds a finding of the running check about its subject (device, VM or host) and returns
+ * it, so that evidence and remedy can be added. Owned by ctx->findings.
+ */
+struct mp_finding *mp_check_say(struct mp_check_ctx *ctx, enum mp_severity severity,
+	const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/*
+ * Runs every check whose id matches GLOB (NULL: all). Findings come in table order, then
+ * in the order of devices. Waivers of the configuration are noted on the findings.
+ */
+void mp_checks_run(struct mp_check_ctx *ctx, const char *glob);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* memory.h - RAM, hugepages, NUMA nodes and the locked-memory limit. Sizes in bytes. */
+#ifndef MP_MEMORY_H
+#define MP_MEMORY_H
+
+#include "core/host.h"
+
+struct mp_hugepool {
+	uint64_t page_size, total, free; /* bytes; pages; pages */
+	int node;                        /* NUMA node, -1: all */
+};
+
+struct mp_memory {
+	struct mp_fact meminfo;
+	uint64_t total, available; /* 0 when unknown */
+	GPtrArray *hugepools;      /* struct mp_hugepool */
+	struct mp_fact numa_online; /* "0-1" */
+	struct mp_fact memlock;     /* soft limit of this process or of libvirt/qemu: bytes or "unlimited" */
+};
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A directory as a host. Names are resolved by openat2(RESOLVE_IN_ROOT), so absolute links
+ * and ".." of a copied tree stay in it. Plain names below an open directory take the short
+ * way (openat with O_NOFOLLOW), because a PCI device has dozens of attributes.
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/root-backend.h"
+
+#define ROOT_FD(root) GPOINTER_TO_INT((root)->backend)
+
+/* O_NONBLOCK: a FIFO planted in a sysroot must not hang us. */
+#define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+static int open_in_root(struct mp_root *root, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (uint64_t)flags,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd;
+
+	if (root->live && *path)
+		fd = openat(ROOT_FD(root), path, flags);
+	else
+		fd = syscall(SYS_openat2, ROOT_FD(root), *path ? path : ".", &how, sizeof(how));
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static char *join(const struct mp_dir *dir, const char *name)
+{
+	if (!dir)
+		return g_strdup(name);
+	return g_strconcat(dir->path, *name ? "/" : NULL, name, NULL);
+}
+
+/* In a sysroot only regular files are opened: opening a device node can have effects. */
+static int open_file(struct mp_root *root, const struct mp_dir *dir, const char *name)
+{
+	bool plain = dir && !strchr(name, '/') && strcmp(name, "..") != 0;
+	g_autofree char *path = NULL;
+	struct stat st;
+	int probe;
+
+	if (plain) {
+		if (!root->live && fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+			return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+		int fd = openat(dir->fd, name, READ_FLAGS | O_NOFOLLOW);
+		if (fd >= 0)
+			return fd;
+		if (errno != ELOOP)
+			return -errno;
+	}
+	path = join(dir, name);
+	if (root->live)
+		return open_in_root(root, path, READ_FLAGS);
+	probe = open_in_root(root, path, O_PATH | O_CLOEXEC);
+	if (probe < 0)
+		return probe;
+	int err = fstat(probe, &st) < 0 ? -errno : 0;
+	close(probe);
+	if (err)
+		return err;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	return open_in_root(root, path, READ_FLAGS);
+}
+
+/* Reads until the end, at most MAX bytes. sysfs and procfs sizes say nothing. */
+static int read_all(int fd, size_t max, char **data, size_t *size)
+{
+	char first[4096];
+	GByteArray *all = NULL;
+	ssize_t got;
+	size_t total = 0;
+
+	for (;;) {
+		char *to = first;
+
+		if (total) {
+			if (!all) {
+				all = g_byte_array_new();
+				g_byte_array_append(all, (const guint8 *)first, total);
+			}
+			g_byte_array_set_size(all, total + 64 * 1024);
+			to = (char *)all->data + total;
+		}
+		got = read(fd, to, total ? 64 * 1024 : sizeof(first));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		total += (size_t)got;
+		if (total > max) {
+			got = -1;
+			errno = EFBIG;
+			break;
+		}
+	}
+	if (got < 0) {
+		int err = -errno;
+
+		if (all)
+			g_byte_array_unref(all);
+		return err;
+	}
+	*size = total;
+	*data = g_malloc(total + 1);
+	memcpy(*data, all ? (char *)all->data : first, total);
+	(*data)[total] = '\0';
+	if (all)
+		g_byte_array_unref(all);
+	return 0;
+}
+
+static int dir_read(struct mp_root *root, const struct mp_dir *dir, const char *name, size_t max,
+	char **data, size_t *size)
+{
+	int fd = open_file(root, dir, name);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = read_all(fd, max, data, size);
+	close(fd);
+	return err;
+}
+
+static int dir_readlink(
+	struct mp_root *root, const struct mp_dir *dir, const char *name, char **target)
+{
+	char buffer[4096];
+	ssize_t length;
+
+	if (dir && !strchr(name, '/')) {
+		length = readlinkat(dir->fd, name, buffer, sizeof(buffer));
+	} else {
+		g_autofree char *path = join(dir, name);
+		int fd = open_in_root(root, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd < 0)
+			return fd;
+		length = readlinkat(fd, "", buffer, sizeof(buffer));
+		if (length < 0 && errno == ENOENT)
+			errno = EINVAL; /* readlinkat("") of something that is no link */
+		int err = errno;
+		close(fd);
+		errno = err;
+	}
+	if (length < 0)
+		return -errno;
+	if ((size_t)length == sizeof(buffer))
+		return -ENAMETOOLONG;
+	*target = g_strndup(buffer, (gsize)length);
+	return 0;
+}
+
+static int dir_list(
+	struct mp_root *root, const struct mp_dir *dir, const char *name, GPtrArray *names)
+{
+	g_autofree char *path = join(dir, name);
+	int fd = open_in_root(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	struct dirent *entry;
+	DIR *stream;
+	int err = 0;
+
+	if (fd < 0)
+		return fd;
+	stream = fdopendir(fd);
+	if (!stream) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	while (errno = 0, (entry = readdir(stream))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (names->len >= MP_LIST_MAX) {
+			errno = EFBIG;
+			break;
+		}
+		g_ptr_array_add(names, g_strdup(entry->d_name));
+	}
+	err = -errno;
+	closedir(stream);
+	return err;
+}
+
+static int dir_stat(struct mp_root *root, const char *path, struct mp_stat *out)
+{
+	int fd = open_in_root(root, path, O_PATH | O_CLOEXEC);
+	struct stat st;
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = fstat(fd, &st) < 0 ? -errno : 0;
+	close(fd);
+	if (err)
+		return err;
+	*out = (struct mp_stat){
+		.type = S_ISREG(st.st_mode) ? MP_FILE_REGULAR :
+			S_ISDIR(st.st_mode) ? MP_FILE_DIRECTORY : MP_FILE_OTHER,
+		.mode = st.st_mode & 07777,
+		.size = (uint64_t)st.st_size,
+		.mtime = st.st_mtime,
+	};
+	return 0;
+}
+
+static int dir_open(struct mp_root *root, const char *path, int *fd)
+{
+	*fd = open_in_root(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	return *fd < 0 ? *fd : 0;
+}
+
+static void dir_free(void *backend)
+{
+	close(GPOINTER_TO_INT(backend));
+}
+
+static const struct mp_root_ops dir_ops = {
+	.open_dir = dir_open,
+	.read = dir_read,
+	.readlink = dir_readlink,
+	.list = dir_list,
+	.stat = dir_stat,
+	.free = dir_free,
+};
+
+bool mp_root_dir_init(struct mp_root *root, const char *path, GError **error)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0) {
+		mp_error_set_errno(error, -errno, path, "open as a host");
+		return false;
+	}
+	root->ops = &dir_ops;
+	root->backend = GINT_TO_POINTER(fd);
+	return true;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * render.h - one function per thing that can be shown, one struct per format. A verb builds
+ * its report and hands it over; adding a format touches no verb. Renderers write to OUT
+ * only, read only the model, and decide nothing.
+ */
+#ifndef MP_RENDER_H
+#define MP_RENDER_H
+
+#include <glib.h>
+#include <stdio.h>
+
+#include "core/check.h"
+#include "core/host.h"
+
+struct mp_render_style {
+	bool color;
+	bool unicode;   /* tree lines and marks outside ASCII */
+	unsigned width; /* columns; 0: do not wrap */
+	bool verbose;   /* evidence of passing checks too */
+};
+
+/* What preflight has to show. All borrowed. */
+struct mp_preflight_report {
+	const struct mp_host *host;
+	const char *profile;
+	GPtrArray *wanted;   /* struct mp_pci * */
+	const char *vm;      /* or NULL */
+	GPtrArray *findings; /* struct mp_finding */
+	bool strict;
+	unsigned counts[MP_SEVERITIES]; /* waived findings are counted as info */
+	int exit_code;
+};
+
+enum mp_list_view { MP_LIST_GROUPS, MP_LIST_TREE };
+
+struct mp_list_report {
+	const struct mp_host *host;
+	GPtrArray *devices; /* struct mp_pci *: what the filters left */
+	enum mp_list_view view;
+};
+
+struct mp_render_ops {
+	const char *name; /* "text", "json", "junit" */
+	/* Each is NULL where the format has no such report. */
+	void (*preflight)(const struct mp_preflight_report *, const struct mp_render_style *, FILE *out);
+	void (*list)(const struct mp_list_report *, const struct mp_render_style *, FILE *out);
+	void (*checks)(const struct mp_render_style *, FILE *out); /* --list-checks */
+	void (*explain)(const struct mp_check *, const struct mp_render_style *, FILE *out);
+};
+
+extern const struct mp_render_ops mp_render_text, mp_render_json, mp_render_junit;
+
+/* The format called NAME, or NULL. */
+const struct mp_render_ops *mp_render_find(const char *name);
+
+#endif

@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# For node.bats: what a node brought out (LAB_OUT), which variant it was (LAB_VARIANT), and how to judge it.
+
+bats_require_minimum_version 1.8.0
+bats_load_library bats-support
+bats_load_library bats-assert
+
+# A node that did not run to its end has shown nothing, so no test may pass. The console is printed once.
+node_ran() {
+	[ -e "$LAB_OUT/complete" ] && [ ! -e "$LAB_OUT/broken" ] && return
+	if [ "$BATS_TEST_NUMBER" = 1 ]; then
+		cat "$LAB_OUT/broken" 2>/dev/null || printf 'nothing in %s: not booted\n' "$LAB_OUT"
+	else
+		printf '%s: the node did not run, see its first test\n' "$LAB_VARIANT"
+	fi
+	return 1
+}
+
+# fact NAME: first line of what a command printed in the node.
+fact() {
+	head -n 1 "$LAB_OUT/$1.out"
+}
+
+# address NAME: PCI address of edu or nvme, as the node's init found it.
+address() {
+	cat "$LAB_OUT/$1"
+}
+
+# exited NAME CODE: the command's exit code; its stderr explains a difference.
+exited() {
+	local rc
+	rc=$(cat "$LAB_OUT/$1.rc")
+	[ "$rc" = "$2" ] || {
+		printf '%s: exit %s, expected %s\n' "$1" "$rc" "$2"
+		tail -n 20 "$LAB_OUT/$1.err"
+		return 1
+	}
+}
+
+# json FILE FILTER [jq options]: jq that fails on null and false, and shows what it looked at.
+json() {
+	local file=$1 filter=$2
+	shift 2
+	jq -e "$@" "$filter" "$file" || {
+		printf 'in %s not true: %s\n' "${file##*/}" "$filter"
+		return 1
+	}
+}
+
+# severity FILE ID SUBJECT: one finding's verdict, "absent" if there is none.
+severity() {
+	jq -r --arg id "$2" --arg subject "$3" \
+		'[.findings[] | select(.id == $id and .subject == $subject) | .severity] | if . == [] then "absent" else join(",") end' "$1"
+}
+
+# expect_verdicts FILE SUBJECT ID=SEVERITY...: all differences are shown, not only the first.
+expect_verdicts() {
+	local file=$1 subject=$2 pair is differ=0
+	shift 2
+	[ $# -gt 0 ] || return 1
+	for pair; do
+		is=$(severity "$file" "${pair%%=*}" "$subject")
+		[ "$is" = "${pair#*=}" ] || {
+			printf '%s (%s): %s, expected %s\n' "${pair%%=*}" "$subject" "$is" "${pair#*=}"
+			jq -c --arg id "${pair%%=*}" '.findings[] | select(.id == $id)' "$file"
+			differ=1
+		}
+	done
+	return "$differ"
+}
+
+# verdicts FILE: what a replay has to repeat, a line a finding. Live-only findings are told apart by the caller.
+verdicts() {
+	jq -r '.findings[] | select(.live_only | not) | [.id, .subject, .severity] | @tsv' "$1" | sort
+}

@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# The node's ingredients: kernel, initramfs, QEMU's command line. Wants lab.sh, cache.sh, apt.sh and elf.sh.
+
+# node_kernel: path of the unpacked kernel, the one that this machine's apt would install. Without network or lists
+# the newest that is in the cache does.
+node_kernel() {
+	local lists found entry
+	for lists in machine private; do
+		apt_lists "$lists"
+		found=$(apt_kernel) || continue
+		# shellcheck disable=SC2086 # package and version
+		entry=$(cached "kernel-${found#* }-$(digest "$LAB_DIR/build/kernel" "$LAB_DIR/lib/apt.sh")" \
+			"$LAB_LIMIT_DOWNLOAD" "$LAB_DIR/build/kernel" "$lists" $found) && {
+			printf '%s\n' "$entry"
+			return
+		}
+		say "cannot get ${found% *} ${found#* } by this machine's apt ($lists lists)"
+	done
+	entry=$(find "$LAB_CACHE" -maxdepth 1 -type d -name 'kernel-*' -printf '%T@ %p\n' 2>/dev/null |
+		sort -n | tail -n 1 | cut -d' ' -f2-)
+	[ -n "$entry" ] || die 'no kernel: apt offers no linux-image-amd64 and the cache has none'
+	say "taking ${entry##*/}, which is in the cache"
+	printf '%s\n' "$entry"
+}
+
+# node_base KERNEL: path of the initramfs that all runs share.
+node_base() {
+	local entry
+	entry=$(cached "base-$(cat "$1/release")-$(digest "$LAB_DIR/build/base" "$LAB_DIR/lib/elf.sh" "$LAB_DIR/node/init" \
+		"$1/vmlinuz" "$(command -v busybox)" "$(command -v kmod)" /usr/share/misc/pci.ids)" \
+		"$LAB_LIMIT_BUILD" "$LAB_DIR/build/base" "$1") || die 'cannot build the initramfs'
+	printf '%s\n' "$entry/base.cpio"
+}
+
+# node_payload PROGRAM COMMANDS DIR: DIR/payload.cpio, the part that differs from run to run.
+node_payload() {
+	local root=$3/payload
+	mkdir -p "$root/lab"
+	put_program "$root" "$1" metis-passthrough
+	cp "$2" "$root/lab/commands"
+	printf 'lab_limit_command=%s\n' "$LAB_LIMIT_COMMAND" >"$root/lab/env"
+	pack "$root" "$3/payload.cpio"
+	rm -rf "$root"
+}
+
+# node_qemu DIR KERNEL INITRD: the array qemu, for the variant that load_variant read. Disks are files in DIR.
+# The card under test is edu at 00:05.0; the NVMe is the neighbour behind a root port.
+node_qemu() {
+	truncate -s 64M "$1/out.raw"
+	truncate -s 16M "$1/nvme.raw"
+	# shellcheck disable=SC2034 # for the caller
+	qemu=(qemu-system-x86_64 -no-user-config -nodefaults -display none -monitor none -no-reboot
+		-accel 'tcg,thread=multi' -M 'q35,kernel-irqchip=split' -cpu "$cpu" -smp 1 -m 1024
+		"${iommu[@]}"
+		-device 'edu,bus=pcie.0,addr=05.0,dma_mask=0xffffffffff'
+		-device 'pcie-root-port,id=port1,chassis=1,bus=pcie.0,addr=06.0'
+		-drive "file=$1/nvme.raw,if=none,id=nvme,format=raw"
+		-device 'nvme,drive=nvme,serial=neighbour,bus=port1'
+		-drive "file=$1/out.raw,if=none,id=out,format=raw"
+		-device 'virtio-blk-pci,drive=out,serial=out,bus=pcie.0,addr=07.0'
+		-kernel "$2" -initrd "$3"
+		-append "console=ttyS0 panic=-1 ${cmdline[*]}")
+}

@@ -1,0 +1,5 @@
+# shellcheck shell=bash disable=SC2034
+# Intel VT-d without interrupt remapping, as with a firmware that leaves it off: DMA is isolated, interrupts are not.
+iommu=(-device 'intel-iommu,intremap=off,caching-mode=on')
+cpu='max,vendor=GenuineIntel'
+cmdline=(intel_iommu=on iommu=pt)
