@@ -52,14 +52,12 @@ variants() {
 	done
 }
 
-# load_variant NAME: sets what variants/NAME.sh describes; variants/README.md has the meanings.
+# load_variant NAME: sets what variants/NAME.sh describes; variants/defaults has the meanings.
 load_variant() {
 	[ -f "$LAB_DIR/variants/$1.sh" ] || die "no variant '$1'; there are: $(variants | xargs)"
-	# The variables are for the caller.
-	# shellcheck disable=SC2034
-	declare -ga iommu=() cmdline=() expect=()
-	# shellcheck disable=SC2034
-	cpu=max
+	# What all have in common; a variant says what differs. The variables are for the caller.
+	# shellcheck source=/dev/null
+	. "$LAB_DIR/variants/defaults"
 	# shellcheck source=/dev/null
 	. "$LAB_DIR/variants/$1.sh"
 }

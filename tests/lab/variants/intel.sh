@@ -3,3 +3,5 @@
 iommu=(-device 'intel-iommu,intremap=on,caching-mode=on')
 cpu='max,vendor=GenuineIntel'
 cmdline=(intel_iommu=on iommu=pt)
+
+expect_host=(iommu-active=pass interrupt-remapping-active=pass)

@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# Judges what one emulated node brought out: LAB_VARIANT and LAB_OUT, METIS is the program under test. Run by `run`.
+
+# The variables come from variants/, the $ of jq are jq's.
+# shellcheck disable=SC2154,SC2016
+
+load helpers
+bats_require_minimum_version 1.8.0
+
+setup() {
+	node_ran
+	# shellcheck source=lib/lab.sh
+	. "$BATS_TEST_DIRNAME/lib/lab.sh"
+	load_variant "$LAB_VARIANT"
+	EDU=$(address edu)
+	NVME=$(address nvme)
+}
+
+@test "$LAB_VARIANT: the node runs every command and powers off" {
+	local name
+	while read -r name; do
+		assert [ -s "$LAB_OUT/$name.rc" ]
+	done < <(sed -n 's/^\([a-z][a-z0-9-]*\) .*/\1/p' "$BATS_TEST_DIRNAME/node/commands")
+	# 124 is the time limit, 126 and above no program, a signal, a sanitizer.
+	for rc in "$LAB_OUT"/*.rc; do
+		run cat "$rc"
+		assert_output --regexp '^[0-5]$'
+	done
+}
+
+@test "$LAB_VARIANT: the emulated IOMMU is what the variant says" {
+	# The ground under all other tests, read without the program under test.
+	assert_equal "$(fact iommus)" "$iommu_unit"
+	assert_equal "$EDU" 0000:00:05.0
+	assert_equal "$(fact driver-edu)" vfio-pci
+	run grep -o -m 1 'IR-PCI-MSI\|PCI-MSI' "$LAB_OUT/interrupts.out"
+	assert_output "$interrupts"
+}
+
+@test "$LAB_VARIANT: list shows edu in its group, on vfio-pci" {
+	exited list-json 0
+	json "$LAB_OUT/list-json.out" '.schema == 1'
+	json "$LAB_OUT/list-json.out" \
+		'[.. | objects | select(.bdf? == $edu)] | length == 1 and (.[0] | .driver == "vfio-pci" and (.iommu_group | tostring) == $group)' \
+		--arg edu "$EDU" --arg group "$(fact group-edu)"
+
+	exited list 0
+	run grep -F "${EDU#0000:}" "$LAB_OUT/list.out"
+	assert_success
+	assert_output --partial vfio-pci
+}
+
+@test "$LAB_VARIANT: preflight answers in the documented shape" {
+	local name
+	for name in preflight-edu preflight-nvme preflight-json replay-edu; do
+		json "$LAB_OUT/$name.out" '.schema == 1 and (.tool | type == "string") and (.version | type == "string") and (.host | type == "object")'
+		json "$LAB_OUT/$name.out" '.findings | length > 0'
+		json "$LAB_OUT/$name.out" '[.findings[] | select((.id | test("^[a-z0-9]+(-[a-z0-9]+)*$") | not)
+			or (.severity | IN("pass", "info", "warn", "fail", "unknown", "skip") | not)
+			or (.subject | type != "string") or (.summary | length == 0)
+			or (.evidence | type != "array"))] == []'
+	done
+}
+
+@test "$LAB_VARIANT: preflight's verdicts are those of this node" {
+	expect_verdicts "$LAB_OUT/preflight-edu.out" host "${expect_host[@]}"
+	expect_verdicts "$LAB_OUT/preflight-edu.out" "$EDU" "${expect_edu[@]}"
+	expect_verdicts "$LAB_OUT/preflight-nvme.out" "$NVME" "${expect_nvme[@]}"
+}
+
+@test "$LAB_VARIANT: no verdict of pass comes without evidence" {
+	json "$LAB_OUT/preflight-edu.out" '[.findings[] | select(.severity == "pass" and .evidence == [])] == []'
+}
+
+@test "$LAB_VARIANT: the exit code is 1 when something fails, else 0" {
+	local name code
+	for name in preflight-edu preflight-nvme preflight-json; do
+		code=$(jq 'if any(.findings[]; .severity == "fail" and (.waiver == null)) then 1 else 0 end' "$LAB_OUT/$name.out")
+		exited "$name" "$code"
+	done
+	assert_equal "$(cat "$LAB_OUT/preflight-edu.rc")" "$edu_exit"
+}
+
+@test "$LAB_VARIANT: preflight as text says what it says as JSON" {
+	exited preflight "$(cat "$LAB_OUT/preflight-json.rc")"
+	local summary
+	while read -r summary; do
+		run grep -F -- "$summary" "$LAB_OUT/preflight.out"
+		assert_success
+	done < <(jq -r '.findings[] | select(.severity == "fail") | .id' "$LAB_OUT/preflight-json.out")
+}
+
+@test "$LAB_VARIANT: the snapshot replayed in the node gives the live verdicts" {
+	exited snapshot 0
+	verdicts "$LAB_OUT/preflight-edu.out" >"$BATS_TEST_TMPDIR/live"
+	verdicts "$LAB_OUT/replay-edu.out" >"$BATS_TEST_TMPDIR/replay"
+	assert [ -s "$BATS_TEST_TMPDIR/live" ]
+	run diff "$BATS_TEST_TMPDIR/live" "$BATS_TEST_TMPDIR/replay"
+	assert_success
+	exited replay-edu "$(cat "$LAB_OUT/preflight-edu.rc")"
+}
+
+@test "$LAB_VARIANT: the snapshot replayed on this machine gives the live verdicts" {
+	run --separate-stderr "$METIS" preflight --device "$EDU" --format json --sysroot "$LAB_OUT/node.snap"
+	assert_equal "$status" "$(cat "$LAB_OUT/preflight-edu.rc")"
+	printf '%s\n' "$output" >"$BATS_TEST_TMPDIR/outside.json"
+	verdicts "$LAB_OUT/preflight-edu.out" >"$BATS_TEST_TMPDIR/live"
+	verdicts "$BATS_TEST_TMPDIR/outside.json" >"$BATS_TEST_TMPDIR/outside"
+	assert [ -s "$BATS_TEST_TMPDIR/live" ]
+	run diff "$BATS_TEST_TMPDIR/live" "$BATS_TEST_TMPDIR/outside"
+	assert_success
+}
+
+@test "$LAB_VARIANT: what only a live host can tell is unknown in the replay" {
+	json "$LAB_OUT/replay-edu.out" '[.findings[] | select(.live_only and .severity != "unknown" and .severity != "skip")] == []'
+	# The same findings are marked live as in the replay.
+	local marked='[.findings[] | select(.live_only) | .id] | sort'
+	assert_equal "$(jq -c "$marked" "$LAB_OUT/preflight-edu.out")" "$(jq -c "$marked" "$LAB_OUT/replay-edu.out")"
+}
