@@ -26,6 +26,15 @@ address() {
 	cat "$LAB_OUT/$1"
 }
 
+# neighbour_interrupts: how the NVMe's first interrupt travels, by its chip in /proc/interrupts: remapped, direct, or none.
+neighbour_interrupts() {
+	case $(grep 'nvme0q0$' "$LAB_OUT/interrupts.out") in
+	*' IR-PCI-MSI'*) printf 'remapped\n' ;;
+	*' PCI-MSI'*) printf 'direct\n' ;;
+	*) printf 'none\n' ;;
+	esac
+}
+
 # exited NAME CODE: the command's exit code; its stderr explains a difference.
 exited() {
 	local rc

@@ -33,8 +33,7 @@ setup() {
 	assert_equal "$(fact iommus)" "$iommu_unit"
 	assert_equal "$EDU" 0000:00:05.0
 	assert_equal "$(fact driver-edu)" vfio-pci
-	run grep -o -m 1 'IR-PCI-MSI\|PCI-MSI' "$LAB_OUT/interrupts.out"
-	assert_output "$interrupts"
+	assert_equal "$(neighbour_interrupts)" "$interrupts"
 }
 
 @test "$LAB_VARIANT: list shows edu in its group, on vfio-pci" {

@@ -9,7 +9,7 @@ node_kernel() {
 		apt_lists "$lists"
 		found=$(apt_kernel) || continue
 		# shellcheck disable=SC2086 # package and version
-		entry=$(cached "kernel-${found#* }-$(digest "$LAB_DIR/build/kernel" "$LAB_DIR/lib/apt.sh")" \
+		entry=$(cached "kernel-${found#* }-$(digest "$LAB_DIR/build/kernel")" \
 			"$LAB_LIMIT_DOWNLOAD" "$LAB_DIR/build/kernel" "$lists" $found) && {
 			printf '%s\n' "$entry"
 			return

@@ -4,6 +4,6 @@ iommu=(-device 'intel-iommu,intremap=off,caching-mode=on')
 cpu='max,vendor=GenuineIntel'
 cmdline=(intel_iommu=on iommu=pt)
 
-interrupts=PCI-MSI
+interrupts=direct
 expect_host=(iommu-active=pass interrupt-remapping-active=fail)
 edu_exit=1
