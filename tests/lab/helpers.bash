@@ -78,6 +78,11 @@ expect_verdicts() {
 	return "$differ"
 }
 
+# code_of FILE: the exit code that the findings call for.
+code_of() {
+	jq 'if any(.findings[]; .severity == "fail" and (.waiver == null)) then 1 else 0 end' "$1"
+}
+
 # verdicts FILE: what a replay has to repeat, a line a finding. Live-only findings are told apart by the caller.
 verdicts() {
 	jq -r '.findings[] | select(.live_only | not) | [.id, .subject, .severity] | @tsv' "$1" | sort

@@ -4,7 +4,7 @@
 
 # apt_lists machine|private: which package lists the functions below read.
 apt_lists() {
-	apt_options=(-q -o APT::Sandbox::User=root)
+	apt_options=(-q -o APT::Sandbox::User=root -o Acquire::Languages=none)
 	[ "$1" = private ] || return 0
 	local dir=$LAB_CACHE/apt
 	mkdir -p "$dir/lists/partial" "$dir/archives/partial"

@@ -1,0 +1,152 @@
+#!/usr/bin/env bats
+# The judge judged: each test of node.bats passes on what a node brought out, and fails when that is spoilt in one
+# place. So no test of node.bats is one that cannot fail. Run by `run` with one variant's LAB_VARIANT and LAB_OUT.
+
+# The $ of jq are jq's; expect_edu comes from variants/.
+# shellcheck disable=SC2016,SC2154
+
+load helpers
+bats_require_minimum_version 1.8.0
+
+setup() {
+	[ -e "$LAB_OUT/complete" ] || skip "the node $LAB_VARIANT did not run"
+	SPOILT=$BATS_TEST_TMPDIR/node
+	cp -r "$LAB_OUT" "$SPOILT"
+}
+
+# judged TEST: runs the tests of node.bats whose name matches, on the copy.
+judged() {
+	run env LAB_OUT="$SPOILT" METIS="$METIS" TMPDIR="$BATS_TEST_TMPDIR" \
+		bats --formatter tap --filter "$1" "$BATS_TEST_DIRNAME/node.bats"
+}
+
+# caught TEST COMMAND...: TEST passes, and no more once COMMAND has been at the copy.
+caught() {
+	local filter=$1
+	shift
+	judged "$filter"
+	assert_success
+	assert_line --index 0 '1..1'
+	"$@"
+	judged "$filter"
+	assert_failure
+	assert_output --partial 'not ok 1'
+}
+
+# edit FILE FILTER [jq options]: spoils one JSON file.
+edit() {
+	local file=$SPOILT/$1 filter=$2
+	shift 2
+	jq "$@" "$filter" "$file" >"$file.new"
+	run ! cmp -s "$file" "$file.new"
+	mv "$file.new" "$file"
+}
+
+# write FILE TEXT: spoils one file as a whole.
+write() {
+	printf '%s\n' "$2" >"$SPOILT/$1"
+}
+
+@test "judge: a node that did not finish fails, with its console" {
+	write broken 'panic, last words'
+	judged 'runs every command'
+	assert_failure
+	assert_output --partial 'last words'
+}
+
+@test "judge: a command killed by a signal is seen" {
+	caught 'runs every command' write list.rc 139
+}
+
+@test "judge: a command that was not run is seen" {
+	caught 'runs every command' rm "$SPOILT/snapshot.rc"
+}
+
+@test "judge: another IOMMU than the variant's is seen" {
+	caught 'emulated IOMMU' write iommus.out other0
+}
+
+@test "judge: interrupts that take another way than the variant's are seen" {
+	swap() {
+		sed -i 's/ PCI-MSI/ none/; s/ IR-PCI-MSI/ PCI-MSI/; s/ none/ IR-PCI-MSI/' "$SPOILT/interrupts.out"
+	}
+	caught 'emulated IOMMU' swap
+}
+
+@test "judge: a list with the wrong driver is seen" {
+	caught 'list shows edu' edit list-json.out '(.. | objects | select(.bdf? == "0000:00:05.0") | .driver) = "nvme"'
+}
+
+@test "judge: a list with the wrong group is seen" {
+	caught 'list shows edu' write group-edu.out 77
+}
+
+@test "judge: a list for people without the device is seen" {
+	caught 'list shows edu' sed -i /00:05.0/d "$SPOILT/list.out"
+}
+
+@test "judge: another JSON schema is seen" {
+	caught 'documented shape' edit preflight-nvme.out '.schema = 2'
+}
+
+@test "judge: a severity that is not in the contract is seen" {
+	caught 'documented shape' edit preflight-edu.out '.findings[0].severity = "ok"'
+}
+
+@test "judge: a wrong verdict about the host is seen" {
+	caught 'verdicts are those' edit preflight-edu.out \
+		'(.findings[] | select(.id == "interrupt-remapping-active") | .severity) |= {pass: "fail", fail: "pass"}[.]'
+}
+
+@test "judge: a wrong verdict about the device is seen" {
+	# shellcheck source=lib/lab.sh
+	. "$BATS_TEST_DIRNAME/lib/lab.sh"
+	load_variant "$LAB_VARIANT"
+	caught 'verdicts are those' edit preflight-edu.out \
+		'del(.findings[] | select(.id == $id and .subject == "0000:00:05.0"))' --arg id "${expect_edu[0]%%=*}"
+}
+
+@test "judge: a finding that is missing is seen" {
+	caught 'verdicts are those' edit preflight-edu.out 'del(.findings[] | select(.id == "iommu-active"))'
+}
+
+@test "judge: a pass without evidence is seen" {
+	caught 'without evidence' edit preflight-edu.out '(.findings[] | select(.severity == "pass") | .evidence) = []'
+}
+
+@test "judge: an exit code that contradicts the findings is seen" {
+	caught 'exit code is 1' write preflight-nvme.rc 3
+	caught_flip=$((1 - $(cat "$LAB_OUT/preflight-edu.rc")))
+	cp "$LAB_OUT/preflight-nvme.rc" "$SPOILT/"
+	caught 'exit code is 1' write preflight-edu.rc "$caught_flip"
+}
+
+@test "judge: a text report that is empty is seen" {
+	caught 'as text' truncate -s 0 "$SPOILT/preflight.out"
+}
+
+@test "judge: a snapshot that is replayed with another verdict is seen" {
+	caught 'replayed in the node' edit replay-edu.out '(.findings[] | select(.live_only | not) | .severity) = "skip"'
+}
+
+@test "judge: a snapshot that is replayed with a finding less is seen" {
+	caught 'replayed in the node' edit replay-edu.out 'del(.findings[] | select(.id == "iommu-active"))'
+}
+
+@test "judge: a snapshot that this machine cannot read is seen" {
+	caught 'replayed on this machine' truncate -s 0 "$SPOILT/node.snap"
+}
+
+@test "judge: a replay that took this machine for the node is seen" {
+	# As if the program had forgotten its --sysroot: the same program, looking at the machine under our hands.
+	other() {
+		printf '#!/bin/sh\nexec "%s" preflight --format json\n' "$METIS" >"$BATS_TEST_TMPDIR/other"
+		chmod +x "$BATS_TEST_TMPDIR/other"
+		METIS=$BATS_TEST_TMPDIR/other
+	}
+	caught 'replayed on this machine' other
+}
+
+@test "judge: a replay that claims to know what only a live host can tell is seen" {
+	caught 'only a live host' edit replay-edu.out '(.findings[] | select(.live_only) | .severity) = "pass"'
+}
