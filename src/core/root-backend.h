@@ -12,6 +12,7 @@ struct mp_dir {
 	struct mp_root *root;
 	char *path; /* from the root, without slashes at its ends */
 	int fd;     /* directory backend only, else -1 */
+	struct mp_snap_node *node; /* snapshot backend only, else NULL */
 };
 
 /*
@@ -19,7 +20,8 @@ struct mp_dir {
  * as the public call in root.h: 0 or a negative errno.
  */
 struct mp_root_ops {
-	int (*open_dir)(struct mp_root *root, const char *path, int *fd);
+	/* Fills dir->fd or dir->node. */
+	int (*open_dir)(struct mp_root *root, const char *path, struct mp_dir *dir);
 	int (*read)(struct mp_root *root, const struct mp_dir *dir, const char *name, size_t max,
 		char **data, size_t *size);
 	int (*readlink)(

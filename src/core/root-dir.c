@@ -220,10 +220,10 @@ static int dir_stat(struct mp_root *root, const char *path, struct mp_stat *out)
 	return 0;
 }
 
-static int dir_open(struct mp_root *root, const char *path, int *fd)
+static int dir_open(struct mp_root *root, const char *path, struct mp_dir *dir)
 {
-	*fd = open_in_root(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
-	return *fd < 0 ? *fd : 0;
+	dir->fd = open_in_root(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	return dir->fd < 0 ? dir->fd : 0;
 }
 
 static void dir_free(void *backend)

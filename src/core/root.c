@@ -163,15 +163,17 @@ int mp_root_stat(struct mp_root *root, const char *path, struct mp_stat *st)
 
 int mp_root_dir(struct mp_root *root, const char *path, struct mp_dir **dir)
 {
-	int fd = -1;
-	int err = root->ops->open_dir(root, relative(path), &fd);
+	struct mp_dir opened = { .root = root, .fd = -1 };
+	int err = root->ops->open_dir(root, relative(path), &opened);
 
 	if (err < 0) {
 		tell(root, MP_LOOK_LIST, NULL, relative(path), err, NULL, 0, NULL);
 		return err;
 	}
 	*dir = g_new(struct mp_dir, 1);
-	**dir = (struct mp_dir){ .root = root, .path = g_strdup(relative(path)), .fd = fd };
+	**dir = opened;
+	(*dir)->path = g_strdup(relative(path));
+	tell(root, MP_LOOK_OPEN, NULL, relative(path), 0, NULL, 0, NULL);
 	return 0;
 }
 

@@ -103,7 +103,13 @@ int mp_root_klog(struct mp_root *root, char **data, size_t *size);
  * the file's content, the link's target, or the names separated by NUL; ERR is 0 or a
  * negative errno. The path has no leading slash.
  */
-enum mp_look { MP_LOOK_READ, MP_LOOK_LINK, MP_LOOK_LIST, MP_LOOK_STAT };
+enum mp_look {
+	MP_LOOK_READ,
+	MP_LOOK_LINK,
+	MP_LOOK_LIST,
+	MP_LOOK_STAT,
+	MP_LOOK_OPEN, /* a directory was opened for many reads; failures come as LIST */
+};
 typedef void (*mp_root_recorder)(void *user, enum mp_look look, const char *path, int err,
 	const char *data, size_t size, const struct mp_stat *st);
 /* From now on RECORDER sees every look. NULL ends it. */
