@@ -10,11 +10,12 @@ apt_lists() {
 	mkdir -p "$dir/lists/partial" "$dir/archives/partial"
 	apt_options+=(-o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir")
 	# One look a day is enough for a kernel; a failed one leaves the lists that were there.
-	if [ -z "$(find "$dir/updated" -mtime -1 2>/dev/null)" ]; then
-		if timeout -k 10 "$LAB_LIMIT_DOWNLOAD" apt-get "${apt_options[@]}" update >&2; then
-			touch "$dir/updated"
-		fi
-	fi
+	(
+		flock -w "$((LAB_LIMIT_DOWNLOAD + 60))" 9
+		[ -z "$(find "$dir/updated" -mtime -1 2>/dev/null)" ] || exit 0
+		timeout -k 10 "$LAB_LIMIT_DOWNLOAD" apt-get "${apt_options[@]}" update --error-on=any >&2 9>&-
+		touch "$dir/updated"
+	) 9>"$dir/lock" || say 'apt-get update failed; taking what there is'
 }
 
 # apt_kernel: "PACKAGE VERSION" of the kernel that linux-image-amd64 stands for; fails if no list knows it.
