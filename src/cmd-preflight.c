@@ -84,7 +84,7 @@ static bool want_by_id(const struct mp_host *host, const struct mp_profile *prof
 		struct mp_pci *candidate = host->devices->pdata[i];
 
 		if (opt_id ? candidate->vendor == vendor && candidate->device == device :
-			     mp_profile_fits(profile, candidate->vendor, candidate->device))
+			     mp_profile_fits(profile, candidate))
 			found = want(wanted, candidate);
 	}
 	if (opt_id && !found) {
@@ -102,7 +102,7 @@ static bool choose_devices(const struct mp_host *host, const struct mp_config *c
 {
 	if (!want_by_address(host, wanted, error))
 		return false;
-	if (opt_id || (opt_profile && !opt_devices && profile->ids->len))
+	if (opt_id || (opt_profile && !opt_devices && mp_profile_is_specific(profile)))
 		return want_by_id(host, profile, wanted, error);
 	if (wanted->len)
 		return true;
@@ -124,7 +124,7 @@ static struct mp_profile *choose_profile(GPtrArray *wanted, GError **error)
 
 	if (!first)
 		return mp_profile_load("generic", error);
-	return mp_profile_for_device(first->vendor, first->device, error);
+	return mp_profile_for_device(first, error);
 }
 
 static void sum_up(struct mp_preflight_report *report)
@@ -196,6 +196,7 @@ static int preflight(const struct mp_render_ops *ops, const struct mp_render_sty
 		.wanted = wanted,
 		.vm = vm ? vm->id : NULL,
 		.findings = findings,
+		.only = opt_check,
 		.strict = opt_strict,
 	};
 

@@ -64,3 +64,48 @@ bool mp_cmd_parse_id(const char *text, uint16_t *vendor, uint16_t *device)
 	*device = (uint16_t)d;
 	return true;
 }
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+	return MIN(MIN(a, b), c);
+}
+
+/* Levenshtein's distance; both texts are at most 64 bytes. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[65], columns = (unsigned)strlen(b);
+
+	for (unsigned j = 0; j <= columns; j++)
+		row[j] = j;
+	for (unsigned i = 1; a[i - 1]; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned j = 1; j <= columns; j++) {
+			unsigned above = row[j];
+
+			row[j] = min3(above + 1, row[j - 1] + 1,
+				diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[columns];
+}
+
+const char *mp_cmd_nearest(const char *text, const char *const *names)
+{
+	const char *nearest = NULL;
+	unsigned least = 3 + (unsigned)strlen(text) / 4; /* farther off is no slip */
+
+	if (strlen(text) > 64)
+		return NULL;
+	for (; *names; names++) {
+		unsigned d = strlen(*names) <= 64 ? distance(text, *names) : least;
+
+		if (d < least) {
+			least = d;
+			nearest = *names;
+		}
+	}
+	return nearest;
+}

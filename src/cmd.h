@@ -15,7 +15,7 @@
 struct mp_cmd {
 	const char *name;
 	const char *summary; /* for the list of verbs */
-	const char *args;    /* after the verb, for the usage line: "[options] ID" */
+	const char *args;    /* after the options, for the usage line: "CHECK", or "" */
 	int min_args, max_args;
 	const GOptionEntry *options; /* parsed before run(); rows point at the file's statics */
 	const char *description;     /* paragraphs below the options of --help, or NULL */
@@ -49,6 +49,8 @@ struct mp_cmd_output {
 const struct mp_render_ops *mp_cmd_format(const char *format, GError **error);
 /* Style from the terminal, NO_COLOR, COLUMNS and the --color option. */
 bool mp_cmd_style(const char *color, struct mp_render_style *style, GError **error);
+/* The one of NAMES (ended by NULL) that TEXT is most likely a slip of, or NULL. */
+const char *mp_cmd_nearest(const char *text, const char *const *names);
 /* "1f9d:1100" -> numbers. */
 bool mp_cmd_parse_id(const char *text, uint16_t *vendor, uint16_t *device);
 

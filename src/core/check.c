@@ -8,18 +8,23 @@
 #include "core/settings.h"
 #include "core/vm.h"
 
+struct topic {
+	const char *name;
+	const struct mp_check *rows;
+};
+
 /* Report order. */
-static const struct mp_check *const tables[] = {
-	mp_checks_platform,
-	mp_checks_remapping,
-	mp_checks_device,
-	mp_checks_device_use,
-	mp_checks_group,
-	mp_checks_boot,
-	mp_checks_binding,
-	mp_checks_memory,
-	mp_checks_vm,
-	mp_checks_card,
+static const struct topic topics[] = {
+	{ "platform", mp_checks_platform },
+	{ "remapping", mp_checks_remapping },
+	{ "device", mp_checks_device },
+	{ "device use", mp_checks_device_use },
+	{ "group", mp_checks_group },
+	{ "boot", mp_checks_boot },
+	{ "binding", mp_checks_binding },
+	{ "memory", mp_checks_memory },
+	{ "VM", mp_checks_vm },
+	{ "card", mp_checks_card },
 };
 
 const struct mp_check *const *mp_checks_all(size_t *n)
@@ -28,8 +33,8 @@ const struct mp_check *const *mp_checks_all(size_t *n)
 	static size_t count;
 
 	if (!count)
-		for (size_t t = 0; t < G_N_ELEMENTS(tables); t++)
-			for (const struct mp_check *row = tables[t]; row->id; row++) {
+		for (size_t t = 0; t < G_N_ELEMENTS(topics); t++)
+			for (const struct mp_check *row = topics[t].rows; row->id; row++) {
 				g_assert(count < G_N_ELEMENTS(all));
 				all[count++] = row;
 			}
@@ -46,6 +51,26 @@ const struct mp_check *mp_check_find(const char *id)
 		if (!strcmp(all[i]->id, id))
 			return all[i];
 	return NULL;
+}
+
+const char *mp_check_topic(const char *id)
+{
+	for (size_t t = 0; t < G_N_ELEMENTS(topics); t++)
+		for (const struct mp_check *row = topics[t].rows; row->id; row++)
+			if (!strcmp(row->id, id))
+				return topics[t].name;
+	return "other";
+}
+
+const char *mp_check_scope_name(enum mp_check_scope scope)
+{
+	static const char *const names[] = {
+		[MP_SCOPE_HOST] = "host",
+		[MP_SCOPE_DEVICE] = "device",
+		[MP_SCOPE_VM] = "vm",
+	};
+
+	return names[scope];
 }
 
 static char *subject_of(const struct mp_check_ctx *ctx)

@@ -63,6 +63,10 @@ extern const struct mp_check mp_checks_card[];
 /* All checks in report order; *n gets their number. */
 const struct mp_check *const *mp_checks_all(size_t *n);
 const struct mp_check *mp_check_find(const char *id);
+/* The topic that the check is reported under ("platform", "device", "VM"); never NULL. */
+const char *mp_check_topic(const char *id);
+/* "host", "device" or "vm". */
+const char *mp_check_scope_name(enum mp_check_scope scope);
 
 /*
  * Adds a finding of the running check about its subject (device, VM or host) and returns

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "core/check.h"
+#include "core/error.h"
 #include "core/host.h"
 
 struct mp_render_style {
@@ -27,6 +28,7 @@ struct mp_preflight_report {
 	GPtrArray *wanted;   /* struct mp_pci * */
 	const char *vm;      /* or NULL */
 	GPtrArray *findings; /* struct mp_finding */
+	const char *only;    /* the GLOB that chose the checks, or NULL: all were run */
 	bool strict;
 	unsigned counts[MP_SEVERITIES]; /* waived findings are counted as info */
 	int exit_code;

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Format "text": for people; it may change between versions. */
 #include "config.h"
 
-#include "render/render.h"
+#include "render/text.h"
 
-static void preflight(const struct mp_preflight_report *report, const struct mp_render_style *style G_GNUC_UNUSED, FILE *out)
-{
-	for (guint i = 0; i < report->findings->len; i++) {
-		const struct mp_finding *f = report->findings->pdata[i];
-
-		fprintf(out, "%-7s %s %s: %s\n", mp_severity_name(f->severity), f->id, f->subject, f->summary);
-	}
-}
-
-const struct mp_render_ops mp_render_text = { .name = "text", .preflight = preflight };
+const struct mp_render_ops mp_render_text = {
+	.name = "text",
+	.preflight = mp_text_preflight,
+	.list = mp_text_list,
+	.checks = mp_text_checks,
+	.explain = mp_text_explain,
+};

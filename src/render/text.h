@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* text.h - the reports of format "text", one file each. */
+#ifndef MP_TEXT_H
+#define MP_TEXT_H
+
+#include "render/render.h"
+
+void mp_text_preflight(
+	const struct mp_preflight_report *, const struct mp_render_style *, FILE *out);
+void mp_text_list(const struct mp_list_report *, const struct mp_render_style *, FILE *out);
+void mp_text_checks(const struct mp_render_style *, FILE *out);
+void mp_text_explain(const struct mp_check *, const struct mp_render_style *, FILE *out);
+
+#endif
