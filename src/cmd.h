@@ -28,6 +28,13 @@ struct mp_cmd {
 
 extern const struct mp_cmd mp_cmd_list, mp_cmd_preflight, mp_cmd_explain, mp_cmd_snapshot;
 
+/* --- help (help.c) --- */
+
+/* COMMON: options that every verb has, ended by a name of NULL. */
+void mp_help_verb(const struct mp_cmd *cmd, const GOptionEntry *common, FILE *out);
+/* COMMANDS is ended by NULL. */
+void mp_help_verbs(const struct mp_cmd *const *commands, FILE *out);
+
 /* --- shared by the verbs (cmd.c) --- */
 
 /* Options of every read-only verb; put into the verb's table by these macros. */

@@ -14,23 +14,16 @@ static const struct mp_cmd *const commands[] = {
 	&mp_cmd_preflight,
 	&mp_cmd_explain,
 	&mp_cmd_snapshot,
+	NULL,
 };
 
-static void print_help(FILE *out)
-{
-	fprintf(out,
-		"Usage: metis-passthrough VERB [options] [args]\n\n"
-		"Brings a PCIe card safely from a Proxmox VE / KVM host into a VM, and proves it.\n\n"
-		"Verbs:\n");
-	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-		fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
-	fprintf(out,
-		"\nOptions:\n"
-		"  --help       this text; 'VERB --help' tells a verb's options\n"
-		"  --version    version and licence\n\n"
-		"Exit codes: 0 ready or done, 1 a blocking finding, 2 usage, 3 could not work,\n"
-		"            4 a change failed and was rolled back, 5 that needs a person.\n");
-}
+static gboolean opt_help;
+
+/* Options of every verb. GOption's own --help would print and exit by itself. */
+static const GOptionEntry common_options[] = {
+	{ "help", 'h', 0, G_OPTION_ARG_NONE, &opt_help, "show this help", NULL },
+	{ NULL },
+};
 
 static void print_version(void)
 {
@@ -41,21 +34,23 @@ static void print_version(void)
 
 static const struct mp_cmd *find_command(const char *name)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-		if (!strcmp(commands[i]->name, name))
-			return commands[i];
+	for (const struct mp_cmd *const *cmd = commands; *cmd; cmd++)
+		if (!strcmp((*cmd)->name, name))
+			return *cmd;
 	return NULL;
 }
 
 /* A full disk under "> file" must not look like success. */
 static int close_stdout(int code)
 {
-	if (ferror(stdout) || fclose(stdout) != 0) {
-		fprintf(stderr, "metis-passthrough: standard output: cannot write: %s\n",
-			g_strerror(errno));
-		return MP_EXIT_FAILURE;
-	}
-	return code;
+	bool failed = ferror(stdout) != 0;
+
+	errno = 0;
+	if (fclose(stdout) == 0 && !failed)
+		return code;
+	fprintf(stderr, "metis-passthrough: standard output: cannot write: %s\n",
+		errno ? g_strerror(errno) : "an earlier write failed");
+	return MP_EXIT_FAILURE;
 }
 
 static int usage_error(const char *verb, const char *message)
@@ -65,34 +60,70 @@ static int usage_error(const char *verb, const char *message)
 	return MP_EXIT_USAGE;
 }
 
+static int unknown_verb(const char *word)
+{
+	const char *names[G_N_ELEMENTS(commands)] = { NULL };
+	g_autofree char *message = NULL;
+	const char *nearest;
+
+	if (*word == '-') {
+		message = g_strdup_printf("unknown option '%s'", word);
+		return usage_error(NULL, message);
+	}
+	for (size_t i = 0; commands[i]; i++)
+		names[i] = commands[i]->name;
+	nearest = mp_cmd_nearest(word, names);
+	message = nearest ?
+		g_strdup_printf("there is no verb '%s'; did you mean '%s'?", word, nearest) :
+		g_strdup_printf("there is no verb '%s'", word);
+	return usage_error(NULL, message);
+}
+
+static int check_arguments(const struct mp_cmd *cmd, int argc, char **argv)
+{
+	g_autofree char *message = NULL;
+
+	if (argc < cmd->min_args)
+		message = g_strdup_printf("an argument is missing: %s", cmd->args);
+	else if (argc > cmd->max_args)
+		message = g_strdup_printf("unexpected argument '%s'", argv[cmd->max_args]);
+	else
+		return MP_EXIT_OK;
+	return usage_error(cmd->name, message);
+}
+
+static bool parse_options(const struct mp_cmd *cmd, int *argc, char ***argv, GError **error)
+{
+	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+	g_option_context_set_help_enabled(context, FALSE);
+	if (cmd->options)
+		g_option_context_add_main_entries(context, cmd->options, NULL);
+	g_option_context_add_main_entries(context, common_options, NULL);
+	return g_option_context_parse(context, argc, argv, error);
+}
+
 static int run_command(const struct mp_cmd *cmd, int argc, char **argv)
 {
-	g_autofree char *program = g_strdup_printf("metis-passthrough %s", cmd->name);
-	g_autoptr(GOptionContext) context = g_option_context_new(cmd->args);
 	g_autoptr(GError) error = NULL;
 	int code;
 
-	g_set_prgname(program); /* for the usage line of --help */
-	g_option_context_set_summary(context, cmd->summary);
-	g_option_context_set_description(context, cmd->description);
-	g_option_context_set_strict_posix(context, FALSE);
-	if (cmd->options)
-		g_option_context_add_main_entries(context, cmd->options, NULL);
-	if (!g_option_context_parse(context, &argc, &argv, &error))
+	if (!parse_options(cmd, &argc, &argv, &error))
 		return usage_error(cmd->name, error->message);
-	if (argc > 1 && !strcmp(argv[1], "--")) {
+	argv++;
+	argc--;
+	if (argc > 0 && !strcmp(argv[0], "--")) {
 		argv++;
 		argc--;
 	}
-	if (argc - 1 < cmd->min_args)
-		return usage_error(cmd->name, "an argument is missing");
-	if (argc - 1 > cmd->max_args) {
-		g_autofree char *message =
-			g_strdup_printf("unexpected argument '%s'", argv[cmd->max_args + 1]);
-
-		return usage_error(cmd->name, message);
+	if (opt_help) {
+		mp_help_verb(cmd, common_options, stdout);
+		return MP_EXIT_OK;
 	}
-	code = cmd->run(argc - 1, argv + 1, &error);
+	code = check_arguments(cmd, argc, argv);
+	if (code != MP_EXIT_OK)
+		return code;
+	code = cmd->run(argc, argv, &error);
 	if (!error)
 		return code;
 	if (mp_error_exit(error) == MP_EXIT_USAGE)
@@ -106,25 +137,24 @@ int main(int argc, char **argv)
 {
 	const struct mp_cmd *cmd;
 
+	/* Names of files and devices may be in any language; messages and numbers are not. */
 	setlocale(LC_ALL, "");
+	setlocale(LC_MESSAGES, "C");
 	setlocale(LC_NUMERIC, "C");
 	if (argc < 2) {
-		print_help(stderr);
+		mp_help_verbs(commands, stderr);
 		return MP_EXIT_USAGE;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		print_version();
 		return close_stdout(MP_EXIT_OK);
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		print_help(stdout);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		mp_help_verbs(commands, stdout);
 		return close_stdout(MP_EXIT_OK);
 	}
 	cmd = find_command(argv[1]);
-	if (!cmd) {
-		g_autofree char *message = g_strdup_printf("there is no verb '%s'", argv[1]);
-
-		return usage_error(NULL, message);
-	}
+	if (!cmd)
+		return unknown_verb(argv[1]);
 	return close_stdout(run_command(cmd, argc - 1, argv + 1));
 }
