@@ -46,11 +46,12 @@ exited() {
 	}
 }
 
-# json FILE FILTER [jq options]: jq that fails on null and false, and shows what it looked at.
+# json FILE FILTER [jq options]: the file is one JSON document of which FILTER is true. (Alone, jq -e is content with an
+# empty file.)
 json() {
 	local file=$1 filter=$2
 	shift 2
-	jq -e "$@" "$filter" "$file" || {
+	jq -s -e "$@" "length == 1 and (.[0] | $filter)" "$file" >/dev/null || {
 		printf 'in %s not true: %s\n' "${file##*/}" "$filter"
 		return 1
 	}
@@ -66,7 +67,10 @@ severity() {
 expect_verdicts() {
 	local file=$1 subject=$2 pair is differ=0
 	shift 2
-	[ $# -gt 0 ] || return 1
+	[ $# -gt 0 ] || {
+		printf 'variants/%s.sh expects nothing of %s\n' "$LAB_VARIANT" "$subject"
+		return 1
+	}
 	for pair; do
 		is=$(severity "$file" "${pair%%=*}" "$subject")
 		[ "$is" = "${pair#*=}" ] || {

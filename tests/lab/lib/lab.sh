@@ -44,6 +44,16 @@ need_file() {
 	[ -e "$1" ] || die "missing: $1 (package $2); install it, or run ./bootstrap check"
 }
 
+# program_under_test: METIS, else the program that ./bootstrap or an in-tree make built.
+program_under_test() {
+	local program=${METIS:-}
+	[ -n "$program" ] || for program in "$LAB_DIR"/../../{build/,}metis-passthrough; do
+		[ ! -x "$program" ] || break
+	done
+	[ -x "$program" ] || die "no program under test at $program: build it (./bootstrap), or set METIS"
+	realpath "$program"
+}
+
 # Names of the variants, one a line.
 variants() {
 	local file
