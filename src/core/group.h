@@ -23,10 +23,15 @@ struct mp_group {
 struct mp_group *mp_host_group(const struct mp_host *host, unsigned id);
 
 /*
- * Linux' own viability rule, vfio_dev_viable() / vfio_group_viable(): a group may be used
- * by VFIO when each member has no driver, a VFIO driver, pci-stub, or is a PCI bridge
- * (bridges are accepted with pcieport or no driver).
+ * Linux' own rule for one member of a group, since 5.19 (iommu_group_claim_dma_owner() in
+ * drivers/iommu/iommu.c): VFIO may own the group when each member has no driver, or one
+ * that leaves DMA to others (.driver_managed_dma: the VFIO drivers, pci-stub, pcieport).
+ * So a bridge is fine with pcieport or without a driver, but not with, say, shpchp. Older
+ * kernels (vfio_dev_viable() in drivers/vfio/vfio.c) let a bridge have any driver.
+ * False too when the driver is not known: look at member->driver.know.
  */
 bool mp_group_member_viable(const struct mp_pci *member);
+/* True for vfio-pci and the drivers derived from it. */
+bool mp_driver_is_vfio(const char *driver);
 
 #endif

@@ -96,8 +96,8 @@ struct mp_host *mp_host_load(struct mp_root *root, unsigned topics, GError **err
 		return NULL;
 	}
 	mp_probe_platform(host, root);
-	mp_probe_pci(host, root, topics & MP_TOPIC_NAMES);
-	mp_probe_groups(host, root);
+	mp_probe_pci(host, root, topics);
+	mp_probe_groups(host, root, topics);
 	if (topics != MP_TOPIC_ALL)
 		return g_steal_pointer(&host);
 	mp_probe_iommu(host, root);

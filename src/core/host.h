@@ -24,6 +24,9 @@ struct mp_host {
 
 	GPtrArray *devices; /* struct mp_pci (pci.h), ordered by address */
 	GPtrArray *groups;  /* struct mp_group (group.h), ordered by id */
+	/* The directories behind these two: KNOWN (number of entries), ABSENT: no PCI bus, no
+	 * IOMMU in use; UNKNOWN: could not be listed. */
+	struct mp_fact devices_fact, groups_fact;
 
 	/* One per topic; NULL for topics that were not asked for (mp_host_load). */
 	struct mp_platform *platform;   /* platform.h: CPU, kernel, Proxmox, Secure Boot */
@@ -43,8 +46,10 @@ struct mp_host {
 
 /* Which topics a verb needs: PCI devices and groups always come. */
 enum mp_topics {
-	MP_TOPIC_PCI = 1 << 0,
-	MP_TOPIC_NAMES = 1 << 1, /* vendor and device names (slow the first time) */
+	MP_TOPIC_PCI = 1 << 0,   /* what a list shows: identity, driver, place, group */
+	MP_TOPIC_NAMES = 1 << 1, /* vendor, device and class names */
+	MP_TOPIC_DETAILS = 1 << 2, /* all attributes of a device, its configuration space, the
+	                              reserved regions of its group */
 	MP_TOPIC_ALL = ~0u >> 1, /* everything: for checks */
 };
 
@@ -73,8 +78,8 @@ GPtrArray *mp_host_array(struct mp_host *host);
 
 /* Every probe: fills its topic from ROOT, never fails; defined in probe-TOPIC.c. */
 void mp_probe_platform(struct mp_host *host, struct mp_root *root);
-void mp_probe_pci(struct mp_host *host, struct mp_root *root, bool names);
-void mp_probe_groups(struct mp_host *host, struct mp_root *root); /* after pci */
+void mp_probe_pci(struct mp_host *host, struct mp_root *root, unsigned topics);
+void mp_probe_groups(struct mp_host *host, struct mp_root *root, unsigned topics); /* after pci */
 void mp_probe_iommu(struct mp_host *host, struct mp_root *root);
 void mp_probe_boot(struct mp_host *host, struct mp_root *root);
 void mp_probe_modules(struct mp_host *host, struct mp_root *root);

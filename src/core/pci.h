@@ -2,6 +2,9 @@
 /*
  * pci.h - a PCI function as the kernel and its configuration space show it.
  *
+ * With MP_TOPIC_PCI alone only what a list shows is read: the identity, driver, parent,
+ * group, reset_method. All other facts then have no source (never looked at).
+ *
  * Sources: sysfs (Documentation/ABI/testing/sysfs-bus-pci), configuration space by libpci
  * (capabilities), pci.ids by libpci (names).
  */
@@ -76,7 +79,8 @@ struct mp_pci {
 
 	struct mp_pci *parent;  /* the bridge above, NULL on a root bus */
 	GPtrArray *children;    /* struct mp_pci * directly below; NULL when none */
-	struct mp_group *group; /* NULL: in no IOMMU group */
+	struct mp_group *group; /* NULL: in no IOMMU group, or not known (group_fact) */
+	struct mp_fact group_fact; /* the link iommu_group: "22" */
 
 	struct mp_fact driver;          /* name of the driver; ABSENT: none bound */
 	struct mp_fact driver_module;   /* kernel module of that driver; ABSENT: built in */
@@ -118,6 +122,16 @@ struct mp_pci *mp_host_device(const struct mp_host *host, const char *bdf);
 /* Parses "[DDDD:]BB:DD.F" (domain of 1 to 8 hex digits). False: not an address. */
 bool mp_pci_parse_bdf(
 	const char *text, uint32_t *domain, uint8_t *bus, uint8_t *slot, uint8_t *function);
+/* Sets ADDRESS to the spelling of the kernel: "%04x:%02x:%02x.%x". */
+const char *mp_pci_format_bdf(char address[17], uint32_t domain, uint8_t bus, uint8_t slot,
+	uint8_t function);
+/* By address: <0, 0, >0. */
+int mp_pci_compare(const struct mp_pci *a, const struct mp_pci *b);
+/* The capability ID (extended or not) of DEVICE, or NULL. */
+const struct mp_cap *mp_pci_cap(const struct mp_pci *device, uint16_t id, bool extended);
+/* Little endian values of configuration space; all ones where it was not read. */
+uint16_t mp_pci_config16(const struct mp_pci *device, unsigned offset);
+uint32_t mp_pci_config32(const struct mp_pci *device, unsigned offset);
 /* True for PCI-PCI bridges (header type 1) and CardBus (2), and by class where the header
  * could not be read. What Linux' pci_is_bridge() says, plus the fallback. */
 bool mp_pci_is_bridge(const struct mp_pci *device);
