@@ -23,6 +23,9 @@ struct mp_boot {
 	GPtrArray *loader_evidence; /* struct mp_fact *: what the verdict rests on */
 	const char *loader_why;     /* one sentence */
 	struct mp_fact efi;         /* /sys/firmware/efi exists */
+	struct mp_fact boot_uuids;  /* /etc/kernel/proxmox-boot-uuids: the boot tool's ESPs */
+	struct mp_fact loader_info; /* EFI variable LoaderInfo: what the loader calls itself */
+	struct mp_fact stub_info;   /* EFI variable StubInfo: a unified kernel image ran */
 	struct mp_fact cmdline;     /* /proc/cmdline */
 	struct mp_fact kernel_cmdline_file; /* first line of /etc/kernel/cmdline */
 	struct mp_fact grub_cfg_line; /* first `linux` line of /boot/grub/grub.cfg */
@@ -33,6 +36,26 @@ struct mp_boot {
 
 const char *mp_loader_name(enum mp_loader loader);
 
+/* "update-grub", "proxmox-boot-tool refresh"...: what makes a changed command line count. */
+const char *mp_loader_update_command(enum mp_loader loader);
+/* Where to add a kernel parameter on this host, as a step for a person. Caller frees. */
+char *mp_loader_how_to_add(const struct mp_host *host, const char *parameter);
+char *mp_loader_how_to_remove(const struct mp_host *host, const char *parameter);
+
+/*
+ * A kernel command line as the kernel splits it (lib/cmdline.c next_arg): double quotes
+ * hold spaces together and are dropped around a value; what follows a lone "--" belongs to
+ * init and is left out.
+ */
+struct mp_param {
+	char *name;
+	char *value; /* NULL: no '=' */
+};
+/* The caller frees the array with g_ptr_array_unref(). */
+GPtrArray *mp_cmdline_split(const char *cmdline);
+/* Names of parameters and modules: dash and underscore are the same (parameq). */
+bool mp_cmdline_name_is(const char *name, const char *wanted);
+
 /*
  * Exact-token look-up in a kernel command line: "intel_iommu" finds "intel_iommu=on"; the
  * last one wins, quotes are honoured, dashes and underscores in the name count as equal
@@ -41,5 +64,11 @@ const char *mp_loader_name(enum mp_loader loader);
 char *mp_cmdline_get(const char *cmdline, const char *name);
 /* True if the comma list of NAME holds WORD ("iommu", "pt"), over all its occurrences. */
 bool mp_cmdline_has(const char *cmdline, const char *name, const char *word);
+/*
+ * Of the words in the comma list of NAME the last that is in the NULL-ended WORDS, or NULL:
+ * for switches like "intel_iommu=off intel_iommu=on", where the kernel obeys each in turn.
+ */
+const char *mp_cmdline_last(
+	const char *cmdline, const char *name, const char *const *words);
 
 #endif
