@@ -216,7 +216,11 @@ int mp_root_produced(struct mp_root *root, const char *path, mp_root_producer pr
 
 	if (!root->live)
 		return mp_root_read(root, path, MP_READ_FILE, data, size);
+	/* What the producer reads on the way is no part of the record: its product is. */
+	mp_root_recorder recorder = root->recorder;
+	root->recorder = NULL;
 	err = producer(user, &content, &length);
+	root->recorder = recorder;
 	tell(root, MP_LOOK_READ, NULL, path, err, content, length, NULL);
 	if (err < 0)
 		return err;
