@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Questions to the module lists. */
+#include "config.h"
+
+#include <string.h>
+
+#include "core/modules.h"
+#include "core/pci.h"
+
+static char *with_underscores(const char *name)
+{
+	return g_strdelimit(g_strdup(name), "-", '_');
+}
+
+const char *mp_module_name(struct mp_host *host, const char *name)
+{
+	g_autofree char *copy = with_underscores(name);
+
+	return mp_host_str(host, copy);
+}
+
+static bool holds(GHashTable *set, const char *name)
+{
+	g_autofree char *key = with_underscores(name);
+
+	return set && g_hash_table_contains(set, key);
+}
+
+bool mp_module_loaded(const struct mp_host *host, const char *name)
+{
+	return holds(host->modules->loaded, name);
+}
+
+enum mp_module_where mp_module_where(const struct mp_kernel *kernel, const char *name)
+{
+	if (holds(kernel->builtin, name))
+		return MP_MODULE_BUILTIN;
+	if (holds(kernel->loadable, name))
+		return MP_MODULE_LOADABLE;
+	if (kernel->modules_dep.know != MP_KNOWN || kernel->modules_builtin.know != MP_KNOWN)
+		return MP_MODULE_UNKNOWN;
+	return MP_MODULE_MISSING;
+}
+
+const struct mp_kernel *mp_host_kernel(const struct mp_host *host)
+{
+	for (guint i = 0; i < host->modules->kernels->len; i++) {
+		const struct mp_kernel *kernel = host->modules->kernels->pdata[i];
+
+		if (kernel->running)
+			return kernel;
+	}
+	return NULL;
+}
+
+const struct mp_kernel *mp_host_newest_kernel(const struct mp_host *host)
+{
+	guint n = host->modules->kernels->len;
+
+	return n ? host->modules->kernels->pdata[n - 1] : NULL;
+}
+
+GPtrArray *mp_module_wanting(const struct mp_kernel *kernel, const struct mp_pci *device)
+{
+	if (!kernel->aliases || device->modalias.know != MP_KNOWN)
+		return NULL;
+	return g_hash_table_lookup(kernel->aliases, device->modalias.text);
+}
