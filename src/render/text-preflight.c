@@ -222,6 +222,28 @@ static const struct mp_finding *sibling(const struct mp_preflight_report *report
 	return NULL;
 }
 
+/* A finding that needs no attention: one paragraph. */
+static void put_brief(
+	struct mp_page *page, const struct mp_finding *finding, const struct section *section)
+{
+	const char *mark = page->style->unicode ? section->mark : section->ascii_mark;
+	g_autofree char *label = g_strdup_printf("%s %s:", mark, finding->id);
+
+	mp_page_para(page, 0, section->hue, label, INDENT, finding->summary);
+	if (finding->remedy)
+		mp_page_para(page, INDENT, MP_BOLD, "Do", LABEL, finding->remedy);
+}
+
+static void put_heading(
+	struct mp_page *page, const struct mp_finding *finding, const struct section *section)
+{
+	const char *mark = page->style->unicode ? section->mark : section->ascii_mark;
+	g_autofree char *label = g_strdup_printf("%s %s", mark, finding->id);
+
+	mp_page_gap(page);
+	mp_page_para(page, 0, section->hue, label, 0, finding->subject);
+}
+
 /* A check's findings about several devices share one heading, and the remedy if it is the
  * same: a card with four endpoints has one problem, not four. */
 static void put_finding(struct mp_page *page, const struct mp_preflight_report *report,
@@ -229,31 +251,29 @@ static void put_finding(struct mp_page *page, const struct mp_preflight_report *
 {
 	const struct mp_finding *finding = report->findings->pdata[index];
 	const struct mp_finding *other = sibling(report, index, section);
-	bool detailed = section->severity > MP_INFO || section == &waived_section ||
-		page->style->verbose;
 
-	if (!*heading || strcmp(*heading, finding->id) != 0) {
-		const char *mark = page->style->unicode ? section->mark : section->ascii_mark;
-		g_autofree char *label = g_strdup_printf("%s %s", mark, finding->id);
-
-		if (detailed)
-			mp_page_gap(page);
-		mp_page_para(page, 0, section->hue, label, 0, finding->subject);
-		*heading = finding->id;
-	} else {
+	if (!*heading || strcmp(*heading, finding->id) != 0)
+		put_heading(page, finding, section);
+	else
 		mp_page_para(page, 2, MP_PLAIN, "", 2, finding->subject);
-	}
+	*heading = finding->id;
 	mp_page_para(page, INDENT, MP_PLAIN, "", INDENT, finding->summary);
 	if (is_waived(finding)) {
 		g_autofree char *text = g_strdup_printf("%s (it would be: %s)", finding->waiver,
 			mp_severity_name(finding->severity));
 
-		mp_page_para(page, INDENT, MP_FAINT, "Waived", LABEL + 1, text);
+		mp_page_para(page, INDENT, MP_FAINT, "Waived", LABEL, text);
 	}
-	if (detailed)
-		put_evidence(page, finding);
+	put_evidence(page, finding);
 	if (finding->remedy && !(other && g_strcmp0(finding->remedy, other->remedy) == 0))
 		mp_page_para(page, INDENT, MP_BOLD, "Do", LABEL, finding->remedy);
+}
+
+/* Notes are told in brief unless their evidence was asked for. */
+static bool is_brief(const struct mp_page *page, const struct section *section)
+{
+	return section->severity <= MP_INFO && section != &waived_section &&
+		!page->style->verbose;
 }
 
 static void put_section(struct mp_page *page, const struct mp_preflight_report *report,
@@ -266,9 +286,14 @@ static void put_section(struct mp_page *page, const struct mp_preflight_report *
 		return;
 	mp_page_gap(page);
 	mp_page_line(page, section->hue, "%s (%u)", section->title, n);
-	for (guint i = 0; i < report->findings->len; i++)
-		if (belongs(report->findings->pdata[i], section))
+	for (guint i = 0; i < report->findings->len; i++) {
+		if (!belongs(report->findings->pdata[i], section))
+			continue;
+		if (is_brief(page, section))
+			put_brief(page, report->findings->pdata[i], section);
+		else
 			put_finding(page, report, i, section, &heading);
+	}
 }
 
 /* "platform 12, device 14": the section in one line. */

@@ -1,0 +1,65 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The dependency rule of HACKING.md, and the rules of style that a grep can see.
+load helpers
+
+sources() {
+	(cd "$TOP_SRCDIR" && find "$@" -name '*.[ch]' ! -name profiles-shipped.c | sort)
+}
+
+# lacks PATTERN FILE...: no line matches. Comments are not code: lines that start as one
+# are ignored.
+lacks() {
+	local pattern=$1
+	shift
+	[ $# -gt 0 ] || fail "no files: the test looks at nothing"
+	run bash -c 'cd "$1" && shift && grep -nE "$@" | grep -vE "^[^:]+:[0-9]+:[[:space:]]*(/\*|\*|//)"' \
+		- "$TOP_SRCDIR" "$pattern" "$@"
+	assert_output ""
+}
+
+@test "nothing below the verbs and renderers prints or exits" {
+	# shellcheck disable=SC2046
+	lacks '(^|[^a-z_])(printf|fprintf|puts|fputs|putchar|fputc|perror|g_print|g_printerr|g_message|g_warning|exit|_exit|abort) ?\(' \
+		$(sources src/core)
+	# shellcheck disable=SC2046
+	lacks '(^|[^a-z_])(printf|puts|putchar|perror|g_print|g_printerr|exit|_exit) ?\(' $(sources src/render)
+}
+
+@test "renderers include the model and each other, never a probe, a root or a verb" {
+	run bash -c 'cd "$1" && grep -hoE "#include \"[^\"]+\"" src/render/*.[ch] | sort -u' - "$TOP_SRCDIR"
+	refute_line '#include "cmd.h"'
+	refute_line --partial 'probe'
+	refute_line --partial 'core/root'
+	refute_line --partial 'core/settings.h'
+	assert_line '#include "render/render.h"'
+}
+
+@test "the core includes no verb and no renderer" {
+	# shellcheck disable=SC2046
+	lacks '#include "(cmd|render/)' $(sources src/core)
+}
+
+@test "only the roots open files of a host" {
+	# shellcheck disable=SC2046
+	lacks '(^|[^a-z_])(open|openat|fopen|fopen64|opendir|fdopendir|readlink|readlinkat|stat|lstat|fstatat|access|faccessat|g_file_get_contents|g_dir_open|g_file_test|g_mapped_file_new|popen|system|execve|execvp|fork|g_spawn_[a-z_]+) ?\(' \
+		$(sources src/core src/render | grep -vE '/(root[^/]*|klog-read)\.c$')
+}
+
+@test "numbers are parsed in one place" {
+	# shellcheck disable=SC2046
+	lacks '(^|[^a-z_])(strto[a-z]+|atoi|atol|atoll|sscanf|g_ascii_strto[a-z0-9]+) ?\(' \
+		$(sources src | grep -v '^src/core/fact.c$')
+}
+
+@test "no file is much longer than 500 lines" {
+	run bash -c 'cd "$1" && wc -l src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] | awk "\$2 != \"total\" && \$1 > 600"' \
+		- "$TOP_SRCDIR"
+	assert_output ""
+}
+
+@test "each source file says its licence" {
+	run bash -c 'cd "$1" && grep -L "SPDX-License-Identifier: GPL-2.0-or-later" src/*.[ch] src/*/*.[ch] src/*/*/*.[ch]' \
+		- "$TOP_SRCDIR"
+	assert_output ""
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/settings.h"
+#include "unit.h"
+
+static struct mp_config *parse(const char *text, GError **error)
+{
+	return mp_config_parse("c.yaml", text, strlen(text), error);
+}
+
+static void every_key_arrives(void **state G_GNUC_UNUSED)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(mp_config) config = parse("cards:\n"
+					    "  - address: 86:00.0\n"
+					    "    id: 1F9D:1100\n"
+					    "    subsystem: 1f9d:0001\n"
+					    "    serial: '0x00E04C68'\n"
+					    "    slot: '3'\n"
+					    "    group_members: ['0000:86:00.0', 10000:E1:00.0]\n"
+					    "  - address: '0000:87:00.0'\n"
+					    "vm: 101\n"
+					    "binding: address\n"
+					    "hugepages: 1024\n"
+					    "viommu: off\n"
+					    "waivers:\n"
+					    "  - check: 'iommu-*'\n"
+					    "    subject: host\n"
+					    "    reason: >-\n"
+					    "      lab machine,\n"
+					    "      known\n",
+		&error);
+	const struct mp_pin *pin;
+	const struct mp_waiver *waiver;
+
+	if (error)
+		fail_msg("%s", error->message);
+	assert_int_equal(config->cards->len, 2);
+	pin = config->cards->pdata[0];
+	assert_string_equal(pin->address, "0000:86:00.0");
+	assert_string_equal(pin->id, "1f9d:1100");
+	assert_string_equal(pin->subsystem, "1f9d:0001");
+	assert_string_equal(pin->serial, "0x00e04c68");
+	assert_string_equal(pin->slot, "3");
+	assert_int_equal(pin->group_members->len, 2);
+	assert_string_equal(pin->group_members->pdata[1], "10000:e1:00.0");
+	pin = config->cards->pdata[1];
+	assert_null(pin->id);
+	assert_int_equal(pin->group_members->len, 0);
+	assert_string_equal(config->vm, "101");
+	assert_string_equal(config->binding, "address");
+	assert_string_equal(config->hugepages, "1024");
+	assert_string_equal(config->viommu, "off");
+	waiver = config->waivers->pdata[0];
+	assert_string_equal(waiver->check, "iommu-*");
+	assert_string_equal(waiver->subject, "host");
+	assert_string_equal(waiver->reason, "lab machine, known");
+}
+
+static void an_empty_file_wants_nothing(void **state G_GNUC_UNUSED)
+{
+	g_autoptr(mp_config) config = parse("# nothing yet\n", NULL);
+
+	assert_non_null(config);
+	assert_int_equal(config->cards->len, 0);
+	assert_int_equal(config->waivers->len, 0);
+	assert_null(config->vm);
+}
+
+static void bad_files_are_refused(void **state G_GNUC_UNUSED)
+{
+	static const char *const cases[][2] = {
+		{ "card: []\n", "c.yaml:1:1: unknown key 'card'; known here: cards, vm, binding, "
+				"hugepages, viommu, waivers" },
+		{ "cards: [{}]\n", "c.yaml:1:10: cards[0]: key 'address' is missing" },
+		{ "cards: [{address: 86}]\n", "c.yaml:1:19: cards[0].address: '86' is not a PCI "
+					      "address ([DDDD:]BB:DD.F)" },
+		{ "cards: [{address: '86:00.0', serial: 12}]\n",
+			"c.yaml:1:38: cards[0].serial: '12' is not a serial number in hex such as "
+			"0x00e04c6811223344" },
+		{ "cards: [{address: '86:00.0', id: '1f9d'}]\n",
+			"c.yaml:1:34: cards[0].id: '1f9d' is not two numbers of four hex digits "
+			"such as 1f9d:1100" },
+		{ "vm: 99\n", "c.yaml:1:5: vm: '99' is not a VMID (100 to 999999999)" },
+		{ "hugepages: 3\n",
+			"c.yaml:1:12: hugepages: '3' is not one of: 2, 1024, any, off" },
+		{ "waivers: [{check: iommu-active}]\n",
+			"c.yaml:1:32: waivers[0]: key 'reason' is missing" },
+		{ "waivers: [{check: iomu-active, reason: x}]\n",
+			"c.yaml:1:19: waivers[0].check: 'iomu-active' matches no check (see "
+			"preflight --list-checks)" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+
+		assert_null(parse(cases[i][0], &error));
+		assert_string_equal(error->message, cases[i][1]);
+		assert_int_equal(mp_error_exit(error), MP_EXIT_FAILURE);
+	}
+}
+
+static void loading_follows_the_root(void **state G_GNUC_UNUSED)
+{
+	g_autofree char *dir = g_dir_make_tmp("mp-config-XXXXXX", NULL);
+	g_autofree char *parent = g_build_filename(dir, "etc/metis-passthrough", NULL);
+	g_autofree char *file = g_build_filename(parent, "config.yaml", NULL);
+	g_autofree char *etc = g_build_filename(dir, "etc", NULL);
+	g_autofree char *large = g_strnfill(70000, '#');
+	g_autoptr(mp_root) root = mp_root_open(dir, NULL);
+	g_autoptr(GError) error = NULL;
+	struct mp_config *config = mp_config_load(root, &error);
+
+	assert_non_null(config);
+	assert_null(config->source);
+	mp_config_free(config);
+
+	assert_int_equal(g_mkdir_with_parents(parent, 0700), 0);
+	assert_true(g_file_set_contents(file, "vm: 200\n", -1, NULL));
+	config = mp_config_load(root, &error);
+	assert_non_null(config);
+	assert_string_equal(config->vm, "200");
+	assert_string_equal(config->source, "/etc/metis-passthrough/config.yaml");
+	mp_config_free(config);
+
+	assert_true(g_file_set_contents(file, large, -1, NULL));
+	assert_null(mp_config_load(root, &error));
+	assert_true(g_error_matches(error, MP_ERROR, MP_ERROR_LIMIT));
+	g_unlink(file);
+	g_rmdir(parent);
+	g_rmdir(etc);
+	g_rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_key_arrives),
+		cmocka_unit_test(an_empty_file_wants_nothing),
+		cmocka_unit_test(bad_files_are_refused),
+		cmocka_unit_test(loading_follows_the_root),
+	};
+
+	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
+}
