@@ -63,6 +63,11 @@ void mp_root_record(struct mp_root *root, mp_root_recorder recorder, void *user)
 	root->recorder_user = user;
 }
 
+bool mp_root_is_recorded(const struct mp_root *root)
+{
+	return root->recorder != NULL;
+}
+
 /* Drops leading slashes; the backends take care of "..", links and the like. */
 static const char *relative(const char *path)
 {

@@ -114,5 +114,7 @@ typedef void (*mp_root_recorder)(void *user, enum mp_look look, const char *path
 	const char *data, size_t size, const struct mp_stat *st);
 /* From now on RECORDER sees every look. NULL ends it. */
 void mp_root_record(struct mp_root *root, mp_root_recorder recorder, void *user);
+/* True while a recorder looks on: probes then leave out what no snapshot can hold. */
+bool mp_root_is_recorded(const struct mp_root *root);
 
 #endif

@@ -17,6 +17,8 @@ enum mp_use_kind {
 	MP_USE_DISPLAY, /* boot VGA, framebuffer, DRM client */
 	MP_USE_OPEN,    /* "/dev/metis-0:86:0 open in axdevice (pid 812)"; live host only */
 	MP_USE_VM,      /* held by a running VM: vfio group open or PVE reservation */
+	MP_USE_SRIOV,   /* virtual functions of it are enabled */
+	MP_USE_KINDS
 };
 
 struct mp_use_entry {
