@@ -83,8 +83,8 @@ static void parse_reserved(struct mp_host *host, struct mp_group *group)
 	group->reserved_fact.why = "a line is not 'start end type'";
 }
 
-static void probe_group(struct mp_host *host, struct mp_root *root,
-	struct mp_group *group, unsigned topics)
+static void probe_group(
+	struct mp_host *host, struct mp_root *root, struct mp_group *group)
 {
 	g_autofree char *path = g_strdup_printf(PATH_GROUPS "/%u", group->id);
 	g_autofree char *devices = g_strconcat(path, "/devices", NULL);
@@ -102,11 +102,18 @@ static void probe_group(struct mp_host *host, struct mp_root *root,
 		return;
 	}
 	group->type = mp_fact_read_dir(host, dir, "type");
-	if (!(topics & MP_TOPIC_DETAILS))
-		return;
 	group->reserved_fact = mp_fact_read_dir(host, dir, "reserved_regions");
 	if (group->reserved_fact.know == MP_KNOWN)
 		parse_reserved(host, group);
+}
+
+static bool any_link(const struct mp_host *host)
+{
+	for (guint i = 0; i < host->devices->len; i++)
+		if (((struct mp_pci *)host->devices->pdata[i])->group_fact.know ==
+			MP_KNOWN)
+			return true;
+	return false;
 }
 
 static int compare_groups(const void *a, const void *b)
@@ -122,19 +129,9 @@ static int compare_members(const void *a, const void *b)
 	return mp_pci_compare(*(struct mp_pci *const *)a, *(struct mp_pci *const *)b);
 }
 
-static void read_link(struct mp_host *host, struct mp_root *root, struct mp_pci *device)
-{
-	g_autoptr(mp_dir) dir = NULL;
-	int err = mp_root_dir(root, device->dir, &dir);
-
-	device->group_fact =
-		err < 0 ? mp_fact_errno(host, mp_host_strf(host, "/%s", device->dir), err)
-			: mp_fact_link(host, dir, "iommu_group");
-}
-
 /* What the devices' own links say beyond the groups' lists (which may be missing in a
  * copy). */
-static void follow_links(struct mp_host *host, struct mp_root *root, GHashTable *by_id)
+static void follow_links(struct mp_host *host, GHashTable *by_id)
 {
 	for (guint i = 0; i < host->devices->len; i++) {
 		struct mp_pci *device = host->devices->pdata[i];
@@ -143,8 +140,6 @@ static void follow_links(struct mp_host *host, struct mp_root *root, GHashTable 
 
 		if (device->group)
 			continue;
-		if (!device->group_fact.source)
-			read_link(host, root, device);
 		if (device->group_fact.know != MP_KNOWN)
 			continue;
 		if (!parse_id(device->group_fact.text, &id)) {
@@ -163,6 +158,9 @@ static void follow_links(struct mp_host *host, struct mp_root *root, GHashTable 
 void mp_probe_groups(struct mp_host *host, struct mp_root *root, unsigned topics)
 {
 	g_autoptr(GHashTable) by_id = g_hash_table_new(NULL, NULL);
+	/* The devices' links are enough for a list, and thousands of groups are fast so.
+	 */
+	bool by_links = !(topics & MP_TOPIC_DETAILS) && any_link(host);
 	g_auto(GStrv) names = NULL;
 	int err = mp_root_list(root, PATH_GROUPS, &names);
 
@@ -173,9 +171,9 @@ void mp_probe_groups(struct mp_host *host, struct mp_root *root, unsigned topics
 			new_group(host, by_id, id);
 	}
 	g_ptr_array_sort(host->groups, compare_groups);
-	for (guint i = 0; i < host->groups->len; i++)
-		probe_group(host, root, host->groups->pdata[i], topics);
-	follow_links(host, root, by_id);
+	for (guint i = 0; i < host->groups->len && !by_links; i++)
+		probe_group(host, root, host->groups->pdata[i]);
+	follow_links(host, by_id);
 	g_ptr_array_sort(host->groups, compare_groups);
 	for (guint i = 0; i < host->groups->len; i++)
 		g_ptr_array_sort(((struct mp_group *)host->groups->pdata[i])->members,

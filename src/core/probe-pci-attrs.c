@@ -161,6 +161,7 @@ void mp_probe_pci_basics(struct mp_host *host, struct mp_pci *device, struct mp_
 		read_identity(host, device, dir);
 		device->driver = mp_fact_link(host, dir, "driver");
 	}
+	device->group_fact = mp_fact_link(host, dir, "iommu_group");
 	device->reset_method = mp_fact_read_dir(host, dir, "reset_method");
 }
 

@@ -82,12 +82,15 @@ static GHashTable *bridges_by_bus(
 void mp_probe_pci_tree(struct mp_host *host, struct mp_root *root, unsigned topics)
 {
 	g_autoptr(GHashTable) bridges = NULL;
+	g_autoptr(mp_dir) dir = NULL;
 
+	if (mp_root_dir(root, MP_PATH_PCI_DEVICES, &dir) < 0)
+		return;
 	for (guint i = 0; i < host->devices->len; i++) {
 		struct mp_pci *device = host->devices->pdata[i];
 		g_autofree char *target = NULL;
 
-		if (mp_root_readlink(root, device->dir, &target) == 0) {
+		if (mp_dir_readlink(dir, device->bdf, &target) == 0) {
 			set_parent(host, device, parent_in_path(host, target));
 			continue;
 		}

@@ -8,8 +8,7 @@
 #include "core/pci-config.h"
 #include "core/probe-pci.h"
 
-#define PATH_DEVICES "sys/bus/pci/devices"
-#define PATH_IDS     "usr/share/misc/pci.ids"
+#define PATH_IDS "usr/share/misc/pci.ids"
 
 static int compare_devices(const void *a, const void *b)
 {
@@ -29,7 +28,7 @@ static struct mp_pci *new_device(struct mp_host *host, const char *name)
 		return NULL;
 	device = mp_host_alloc(host, sizeof(*device));
 	device->bdf = mp_host_str(host, bdf);
-	device->dir = mp_host_strf(host, PATH_DEVICES "/%s", bdf);
+	device->dir = mp_host_strf(host, MP_PATH_PCI_DEVICES "/%s", bdf);
 	device->domain = domain;
 	device->bus = bus;
 	device->slot = slot;
@@ -99,13 +98,13 @@ void mp_probe_pci(struct mp_host *host, struct mp_root *root, unsigned topics)
 	g_autoptr(mp_libpci) libpci = NULL;
 	g_auto(GStrv) names = NULL;
 	const char *why = NULL;
-	int err = mp_root_list(root, PATH_DEVICES, &names);
+	int err = mp_root_list(root, MP_PATH_PCI_DEVICES, &names);
 
 	if (err < 0) {
-		host->devices_fact = mp_fact_errno(host, "/" PATH_DEVICES, err);
+		host->devices_fact = mp_fact_errno(host, "/" MP_PATH_PCI_DEVICES, err);
 		return;
 	}
-	host->devices_fact = mp_fact_known(host, "/" PATH_DEVICES, "");
+	host->devices_fact = mp_fact_known(host, "/" MP_PATH_PCI_DEVICES, "");
 	if (topics & MP_TOPIC_DETAILS)
 		libpci = mp_libpci_new(host, NULL, 0, &why);
 	for (char **name = names; *name; name++)

@@ -5,6 +5,8 @@
 
 #include "core/pci-config.h"
 
+#define MP_PATH_PCI_DEVICES "sys/bus/pci/devices"
+
 /* Identity, driver, group and reset methods only, with as few reads as possible. */
 void mp_probe_pci_basics(struct mp_host *host, struct mp_pci *device, struct mp_dir *dir);
 /* Everything. LIBPCI may be NULL; WHY then says the reason. */

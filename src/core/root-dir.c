@@ -78,50 +78,62 @@ static int open_file(struct mp_root *root, const struct mp_dir *dir, const char 
 	return open_in_root(root, path, READ_FLAGS);
 }
 
+/* One read() that is not disturbed by signals; -1 also when there is more than MAX. */
+static ssize_t read_some(int fd, char *to, size_t room, size_t total, size_t max)
+{
+	ssize_t got;
+
+	do
+		got = read(fd, to, room);
+	while (got < 0 && errno == EINTR);
+	if (got > 0 && total + (size_t)got > max) {
+		errno = EFBIG;
+		return -1;
+	}
+	return got;
+}
+
 /* Reads until the end, at most MAX bytes. sysfs and procfs sizes say nothing. */
 static int read_all(int fd, size_t max, char **data, size_t *size)
 {
-	char first[4096];
-	GByteArray *all = NULL;
+	char first[4096]; /* nearly all files end here */
+	size_t total = 0, room = 64 * 1024;
+	char *large;
 	ssize_t got;
-	size_t total = 0;
 
-	for (;;) {
-		char *to = first;
-
-		if (total) {
-			if (!all) {
-				all = g_byte_array_new();
-				g_byte_array_append(all, (const guint8 *)first, total);
-			}
-			g_byte_array_set_size(all, total + 64 * 1024);
-			to = (char *)all->data + total;
+	while (total < sizeof(first)) {
+		got = read_some(fd, first + total, sizeof(first) - total, total, max);
+		if (got < 0)
+			return -errno;
+		if (got == 0) {
+			*data = g_malloc(total + 1);
+			memcpy(*data, first, total);
+			(*data)[total] = '\0';
+			*size = total;
+			return 0;
 		}
-		got = read(fd, to, total ? 64 * 1024 : sizeof(first));
-		if (got < 0 && errno == EINTR)
-			continue;
+		total += (size_t)got;
+	}
+	large = g_malloc(room);
+	memcpy(large, first, total);
+	for (;;) {
+		if (total + 1 == room)
+			large = g_realloc(large, room *= 2);
+		got = read_some(fd, large + total, room - total - 1, total, max);
 		if (got <= 0)
 			break;
 		total += (size_t)got;
-		if (total > max) {
-			got = -1;
-			errno = EFBIG;
-			break;
-		}
 	}
 	if (got < 0) {
 		int err = -errno;
 
-		if (all)
-			g_byte_array_unref(all);
+		g_free(large);
 		return err;
 	}
+	large = g_realloc(large, total + 1);
+	large[total] = '\0';
+	*data = large;
 	*size = total;
-	*data = g_malloc(total + 1);
-	memcpy(*data, all ? (char *)all->data : first, total);
-	(*data)[total] = '\0';
-	if (all)
-		g_byte_array_unref(all);
 	return 0;
 }
 

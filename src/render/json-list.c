@@ -116,42 +116,70 @@ static struct json_object *one_group(const struct mp_group *group)
 		json_object_array_add(
 			members, text(((struct mp_pci *)group->members->pdata[i])->bdf));
 	put(object, "id", json_object_new_int64(group->id));
-	put(object, "type", group->type.know == MP_KNOWN ? text(group->type.text) : NULL);
 	put(object, "devices", members);
-	struct json_object *foreign = json_object_new_array_ext(1);
-	for (guint i = 0; i < group->foreign->len; i++)
-		json_object_array_add(foreign, text(group->foreign->pdata[i]));
-	put(object, "other_members", foreign);
 	return object;
 }
 
+/*
+ * One element a line, written and freed at once: a host may have thousands, and building
+ * the whole report first costs more than reading the host.
+ */
+static void write_element(struct json_object *object, bool first, FILE *out)
+{
+	size_t length;
+	const char *line = json_object_to_json_string_length(object,
+		JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+
+	fputs(first ? "\n    " : ",\n    ", out);
+	fwrite(line, 1, length, out);
+	json_object_put(object);
+}
+
+static void write_devices(const struct mp_list_report *report, FILE *out)
+{
+	fputs(",\n  \"devices\": [", out);
+	for (guint i = 0; i < report->devices->len; i++)
+		write_element(one_device(report->devices->pdata[i]), !i, out);
+	fputs(report->devices->len ? "\n  ]" : "]", out);
+}
+
 /* The groups that the devices of the report are in, by id. */
-static struct json_object *all_groups(const struct mp_list_report *report)
+static void write_groups(const struct mp_list_report *report, FILE *out)
 {
 	g_autoptr(GHashTable) shown = g_hash_table_new(NULL, NULL);
-	struct json_object *array = json_object_new_array();
+	bool first = true;
 
 	for (guint i = 0; i < report->devices->len; i++)
 		g_hash_table_add(
 			shown, ((struct mp_pci *)report->devices->pdata[i])->group);
-	for (guint i = 0; i < report->host->groups->len; i++)
-		if (g_hash_table_contains(shown, report->host->groups->pdata[i]))
-			json_object_array_add(
-				array, one_group(report->host->groups->pdata[i]));
-	return array;
+	fputs(",\n  \"groups\": [", out);
+	for (guint i = 0; i < report->host->groups->len; i++) {
+		struct mp_group *group = report->host->groups->pdata[i];
+
+		if (!g_hash_table_contains(shown, group))
+			continue;
+		write_element(one_group(group), first, out);
+		first = false;
+	}
+	fputs(first ? "]" : "\n  ]", out);
 }
 
 void mp_json_list(const struct mp_list_report *report,
 	const struct mp_render_style *style G_GNUC_UNUSED, FILE *out)
 {
-	struct json_object *object = mp_json_report();
-	struct json_object *devices =
-		json_object_new_array_ext((int)report->devices->len + 1);
+	struct json_object *head = mp_json_report();
+	const char *text_of_head;
+	size_t length;
 
-	mp_json_add(object, "host", mp_json_host(report->host));
-	for (guint i = 0; i < report->devices->len; i++)
-		json_object_array_add(devices, one_device(report->devices->pdata[i]));
-	mp_json_add(object, "devices", devices);
-	mp_json_add(object, "groups", all_groups(report));
-	mp_json_write(object, out);
+	mp_json_add(head, "host", mp_json_host(report->host));
+	text_of_head = json_object_to_json_string_length(head,
+		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+			JSON_C_TO_STRING_NOSLASHESCAPE,
+		&length);
+	/* An object's text ends in a newline and its brace: the lists go before these. */
+	fwrite(text_of_head, 1, length - strlen("\n}"), out);
+	json_object_put(head);
+	write_devices(report, out);
+	write_groups(report, out);
+	fputs("\n}\n", out);
 }
