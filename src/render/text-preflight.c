@@ -81,6 +81,8 @@ static char *counts(const struct mp_preflight_report *report)
 	add_count(text, count(report, &sections[1]), "warning", "warnings");
 	add_count(text, count(report, &sections[2]), "unknown", "unknown");
 	add_count(text, count(report, &waived_section), "waived", "waived");
+	if (!text->len)
+		g_string_append(text, "no check had a verdict");
 	return g_string_free(text, FALSE);
 }
 

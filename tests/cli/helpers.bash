@@ -78,3 +78,8 @@ verbs() {
 options() {
 	"$METIS" "$1" --help | sed -n '/^Options:$/,/^$/s/^  .. *\(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p; /^Options:$/,/^$/s/^  -., \(--[a-z-]*\).*/\1/p' | sort -u
 }
+
+# Joins the lines of standard input by spaces.
+one_line() {
+	paste -sd' ' -
+}

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bash completion for metis-passthrough(8)
+
+_metis_passthrough_checks() {
+	"$1" preflight --list-checks --format json 2>/dev/null |
+		sed -n 's/^ *"id": *"\([a-z0-9-]*\)".*/\1/p'
+}
+
+_metis_passthrough_devices() {
+	local device
+	for device in /sys/bus/pci/devices/*; do
+		[ -e "$device" ] && printf '%s\n' "${device##*/}"
+	done
+}
+
+_metis_passthrough_vms() {
+	local conf
+	for conf in /etc/pve/qemu-server/*.conf; do
+		[ -e "$conf" ] || continue
+		conf=${conf##*/}
+		printf '%s\n' "${conf%.conf}"
+	done
+}
+
+# The options of verb $1.
+_metis_passthrough_options() {
+	case $1 in
+	list)
+		printf '%s\n' -t --tree -d --device --id --class -g --group --driver \
+			-f --format --sysroot --color -h --help
+		;;
+	preflight)
+		printf '%s\n' -d --device --id -p --profile --vm -c --check --list-checks \
+			--strict -v --verbose -f --format --sysroot --color -h --help
+		;;
+	explain) printf '%s\n' -f --format --color -h --help ;;
+	snapshot) printf '%s\n' -o --output --scrub --force --sysroot -h --help ;;
+	*) return 1 ;;
+	esac
+}
+
+# The words that may follow option $2 of verb $1; 1: it takes none, 2: it takes a file.
+_metis_passthrough_values() {
+	case $1:$2 in
+	preflight:-f | preflight:--format) printf '%s\n' text json junit ;;
+	*:-f | *:--format) printf '%s\n' text json ;;
+	*:--color) printf '%s\n' auto always never ;;
+	preflight:-p | preflight:--profile) printf '%s\n' edu generic metis nvme ;;
+	preflight:-c | preflight:--check) _metis_passthrough_checks "$3" ;;
+	*:-d | *:--device) _metis_passthrough_devices ;;
+	preflight:--vm) _metis_passthrough_vms ;;
+	*:--id | *:--class | *:-g | *:--group | *:--driver) ;;
+	*:--sysroot | *:-o | *:--output) return 2 ;;
+	*) return 1 ;;
+	esac
+}
+
+_metis_passthrough() {
+	local line=${COMP_LINE:0:COMP_POINT}
+	local -a words
+	local cur=
+	local verb=
+	local prev=
+	local candidates code i
+
+	# By spaces, not by COMP_WORDBREAKS: a PCI address holds colons.
+	read -ra words <<<"$line"
+	[[ $line == *[[:space:]] ]] && words+=('')
+	cur=${words[-1]}
+	COMPREPLY=()
+	if [ ${#words[@]} -le 2 ]; then
+		mapfile -t COMPREPLY < <(
+			compgen -W 'list preflight explain snapshot -h --help -V --version' -- "$cur"
+		)
+		return
+	fi
+	verb=${words[1]}
+	prev=${words[-2]}
+	candidates=$(_metis_passthrough_values "$verb" "$prev" "${words[0]}")
+	code=$?
+	if [ "$code" -eq 2 ] || [[ $prev =~ ^(-p|--profile|--vm)$ && $cur == */* ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+	fi
+	if [ "$code" -eq 1 ]; then
+		if [ "$verb" = explain ] && [[ $cur != -* ]]; then
+			candidates=$(_metis_passthrough_checks "${words[0]}")
+		else
+			candidates=$(_metis_passthrough_options "$verb") || return
+		fi
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$cur")
+	# Readline replaces only what stands after the last break.
+	if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
+		for i in "${!COMPREPLY[@]}"; do
+			COMPREPLY[i]=${COMPREPLY[i]#"${cur%"${cur##*:}"}"}
+		done
+	fi
+} && complete -F _metis_passthrough metis-passthrough
