@@ -35,6 +35,14 @@ neighbour_interrupts() {
 	esac
 }
 
+# pci_ids_name VENDOR:DEVICE: the device's name in pci.ids, or null.
+pci_ids_name() {
+	awk -v vendor="${1%:*}" -v device="${1#*:}" '
+		/^[^\t#]/ { here = $1 == vendor }
+		here && substr($0, 1, 7) == "\t" device "  " { name = substr($0, 8) }
+		END { print name == "" ? "null" : name }' /usr/share/misc/pci.ids
+}
+
 # exited NAME CODE: the command's exit code; its stderr explains a difference.
 exited() {
 	local rc

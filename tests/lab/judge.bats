@@ -82,7 +82,7 @@ write() {
 }
 
 @test "judge: a list with the wrong driver is seen" {
-	caught 'list shows edu' edit list-json.out '(.. | objects | select(.bdf? == "0000:00:05.0") | .driver) = "nvme"'
+	caught 'list shows edu' edit list-json.out '(.. | objects | select(.address? == "0000:00:05.0") | .driver) = "nvme"'
 }
 
 @test "judge: a list with the wrong group is seen" {
@@ -91,6 +91,10 @@ write() {
 
 @test "judge: a list for people without the device is seen" {
 	caught 'list shows edu' sed -i /00:05.0/d "$SPOILT/list.out"
+}
+
+@test "judge: a list that does not know a name is seen" {
+	caught 'list names' edit list-json.out '(.devices[] | select(.id == "1b36:0010") | .device_name) = null'
 }
 
 @test "judge: a command that prints nothing is seen" {

@@ -40,13 +40,22 @@ setup() {
 	exited list-json 0
 	json "$LAB_OUT/list-json.out" '.schema == 1'
 	json "$LAB_OUT/list-json.out" \
-		'[.. | objects | select(.bdf? == $edu)] | length == 1 and (.[0] | .driver == "vfio-pci" and (.iommu_group | tostring) == $group)' \
+		'[.. | objects | select(.address? == $edu)] | length == 1 and (.[0] | .driver == "vfio-pci" and (.iommu_group | tostring) == $group)' \
 		--arg edu "$EDU" --arg group "$(fact group-edu)"
 
 	exited list 0
 	run grep -F "${EDU#0000:}" "$LAB_OUT/list.out"
 	assert_success
 	assert_output --partial vfio-pci
+}
+
+@test "$LAB_VARIANT: list names every device that pci.ids names" {
+	local id name
+	# The node has this machine's pci.ids.
+	while IFS=$'\t' read -r id name; do
+		assert_equal "$id ${name:-null}" "$id $(pci_ids_name "$id")"
+	done < <(jq -r '.devices[] | [.id, .device_name // "null"] | @tsv' "$LAB_OUT/list-json.out")
+	json "$LAB_OUT/list-json.out" '[.devices[].device_name | strings] | length > 0'
 }
 
 @test "$LAB_VARIANT: preflight answers in the documented shape" {
