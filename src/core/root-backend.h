@@ -29,6 +29,8 @@ struct mp_root_ops {
 	int (*list)(struct mp_root *root, const struct mp_dir *dir, const char *name,
 		GPtrArray *names);
 	int (*stat)(struct mp_root *root, const char *path, struct mp_stat *st);
+	/* NULL where there is no header. */
+	const char *(*header)(const struct mp_root *root, const char *key);
 	void (*free)(void *backend);
 };
 

@@ -276,6 +276,11 @@ static int snapshot_open_dir(struct mp_root *root, const char *path, struct mp_d
 	return 0;
 }
 
+static const char *snapshot_header(const struct mp_root *root, const char *key)
+{
+	return mp_snap_header(root->backend, key);
+}
+
 static void snapshot_free(void *backend)
 {
 	mp_snap_free(backend);
@@ -287,6 +292,7 @@ static const struct mp_root_ops snapshot_ops = {
 	.readlink = snapshot_readlink,
 	.list = snapshot_list,
 	.stat = snapshot_stat,
+	.header = snapshot_header,
 	.free = snapshot_free,
 };
 

@@ -57,6 +57,11 @@ const char *mp_root_name(const struct mp_root *root)
 	return root->name;
 }
 
+const char *mp_root_header(const struct mp_root *root, const char *key)
+{
+	return root->ops->header ? root->ops->header(root, key) : NULL;
+}
+
 void mp_root_record(struct mp_root *root, mp_root_recorder recorder, void *user)
 {
 	root->recorder = recorder;

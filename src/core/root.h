@@ -54,6 +54,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_root, mp_root_free)
 bool mp_root_is_live(const struct mp_root *root);
 /* "/" or the path given to mp_root_open(); for messages. Owned by ROOT. */
 const char *mp_root_name(const struct mp_root *root);
+/* What a snapshot says about itself ("tool", "captured", "scrubbed"); NULL: not a snapshot,
+ * or it does not say. Owned by ROOT. */
+const char *mp_root_header(const struct mp_root *root, const char *key);
 
 /*
  * Reads a whole regular file of at most MAX bytes; *data gets a buffer with a NUL after

@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What identifies a machine, its network or its people is replaced in a snapshot:
+ *
+ *   device serial numbers   configuration space (extended capability 3), and the same
+ *                           number wherever text holds it     -> 0x0000000000000001, ...2
+ *   serial numbers, WWNs    files of such names in sysfs, and the same wherever text has it
+ *                                                             -> SERIAL-1, ...
+ *   MAC addresses           any text, also without colons     -> 02:00:00:00:00:01, ...
+ *   IPv4, IPv6 addresses    network, boot, VM and log files   -> 192.0.2.1, 2001:db8::1, ...
+ *   UUIDs, LVM ids, FAT ids any text, but GUIDs of UEFI       -> same shape
+ *   names of nodes          this host's files, /etc/pve/nodes/NAME, mappings, storages; this
+ *                           host's everywhere as a word, where it is long enough not to be
+ *                           another word                      -> node1, ...
+ *   VM configurations       name, tags, notes, keys, users, passwords, domain -> scrubbed
+ *   passwords               "password=", "secret=", "serial=" and the like in any text
+ *
+ * A value has the same replacement in the whole snapshot; numbers count up in the order of
+ * the paths. Lines stay where they are: findings name
+ * them. Kept on purpose: ids and names of products, PCI addresses, versions, sizes, names of
+ * volume groups, pools, bridges and interfaces, user-made names of mappings and storages.
+ */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "core/snapshot.h"
+
+enum kind { KIND_DSN, KIND_SERIAL, KIND_MAC, KIND_IP4, KIND_IP6, KIND_UUID, KIND_LVM,
+	KIND_FAT, KIND_NODE, KINDS };
+
+struct scrubber {
+	struct mp_snapshot *snapshot;
+	GHashTable *map[KINDS]; /* lower-case value -> replacement */
+	GHashTable *words;      /* found anywhere as a word -> replacement */
+	char *host;             /* the host's name, or NULL */
+	bool host_anywhere;
+	GPtrArray *serials;     /* old and new in turn */
+	GRegex *mac, *bare, *ip4, *ip6, *uuid, *lvm, *fat, *secret, *word, *node;
+	GStringChunk *strings;
+	bool addresses; /* IP addresses are looked for in this text */
+};
+
+static const char *replacement(struct scrubber *s, enum kind kind, const char *value)
+{
+	g_autofree char *key = g_ascii_strdown(value, -1);
+	GHashTable *map = s->map[kind];
+	const char *known = g_hash_table_lookup(map, key);
+	unsigned n = g_hash_table_size(map) + 1;
+	char *made;
+
+	if (known)
+		return known;
+	switch (kind) {
+	case KIND_DSN:
+		made = g_strdup_printf("%016x", n);
+		break;
+	case KIND_SERIAL:
+		made = g_strdup_printf("SERIAL-%u", n);
+		break;
+	case KIND_MAC:
+		made = g_strdup_printf("02:00:00:%02x:%02x:%02x", n >> 16 & 0xff, n >> 8 & 0xff,
+			n & 0xff);
+		break;
+	case KIND_IP4:
+		/* TEST-NET-1, and beyond it the benchmark network (RFC 5737, RFC 2544). */
+		made = n < 255 ? g_strdup_printf("192.0.2.%u", n) :
+				 g_strdup_printf("198.18.%u.%u", n >> 8 & 0xff, n & 0xff);
+		break;
+	case KIND_IP6:
+		made = g_strdup_printf("2001:db8::%x", n);
+		break;
+	case KIND_UUID:
+		made = g_strdup_printf("00000000-0000-4000-8000-%012x", n);
+		break;
+	case KIND_LVM:
+		made = g_strdup_printf("LVM-%064u", n);
+		break;
+	case KIND_NODE:
+		made = g_strdup_printf("node%u", n);
+		break;
+	default:
+		made = g_strdup_printf("%04X-%04X", n >> 16 & 0xffff, n & 0xffff);
+		break;
+	}
+	g_hash_table_insert(map, g_steal_pointer(&key), made);
+	return made;
+}
+
+/* --- texts --- */
+
+typedef const char *(*replacer)(struct scrubber *s, const char *match);
+
+struct eval {
+	struct scrubber *scrubber;
+	replacer replace;
+};
+
+static gboolean evaluate(const GMatchInfo *info, GString *out, gpointer user)
+{
+	const struct eval *eval = user;
+	g_autofree char *match = g_match_info_fetch(info, 0);
+	const char *with = eval->replace(eval->scrubber, match);
+
+	g_string_append(out, with ? with : match);
+	return FALSE;
+}
+
+static char *apply(struct scrubber *s, GRegex *regex, replacer replace, char *text)
+{
+	struct eval eval = { s, replace };
+	char *out;
+
+	if (!g_regex_match(regex, text, 0, NULL))
+		return text;
+	out = g_regex_replace_eval(regex, text, -1, 0, 0, evaluate, &eval, NULL);
+	if (!out) /* the limits of the regex engine: rather nothing than a secret */
+		out = g_strdup("scrubbed\n");
+	g_free(text);
+	return out;
+}
+
+static const char *new_mac(struct scrubber *s, const char *match)
+{
+	if (!strcmp(match, "00:00:00:00:00:00") || !g_ascii_strcasecmp(match, "ff:ff:ff:ff:ff:ff"))
+		return NULL;
+	return replacement(s, KIND_MAC, match);
+}
+
+/* Twelve hex digits that are a known MAC address, as in enx525400123456. */
+static const char *new_bare(struct scrubber *s, const char *match)
+{
+	g_autofree char *lower = g_ascii_strdown(match, -1);
+
+	return g_hash_table_lookup(s->words, lower);
+}
+
+static const char *new_ip4(struct scrubber *s, const char *match)
+{
+	struct in_addr address;
+
+	if (inet_pton(AF_INET, match, &address) != 1 || !address.s_addr ||
+		g_str_has_prefix(match, "127.") || g_str_has_prefix(match, "255."))
+		return NULL;
+	return replacement(s, KIND_IP4, match);
+}
+
+static const char *new_ip6(struct scrubber *s, const char *match)
+{
+	struct in6_addr address;
+
+	if (inet_pton(AF_INET6, match, &address) != 1 || IN6_IS_ADDR_UNSPECIFIED(&address) ||
+		IN6_IS_ADDR_LOOPBACK(&address) || IN6_IS_ADDR_MULTICAST(&address))
+		return NULL;
+	return replacement(s, KIND_IP6, match);
+}
+
+static const char *new_uuid(struct scrubber *s, const char *match)
+{
+	/* GUIDs of the UEFI specification: the same on every machine. */
+	static const char *const fixed[] = { "8be4df61-93ca-11d2-aa0d-00e098032b8c",
+		"d719b2cb-3d3a-4596-a3bc-dad00e67656f", "605dab50-e046-4300-abb6-3dd810dd8b23" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++)
+		if (!g_ascii_strcasecmp(match, fixed[i]))
+			return NULL;
+	return replacement(s, KIND_UUID, match);
+}
+
+static const char *new_lvm(struct scrubber *s, const char *match)
+{
+	return replacement(s, KIND_LVM, match);
+}
+
+static const char *new_fat(struct scrubber *s, const char *match)
+{
+	return replacement(s, KIND_FAT, match);
+}
+
+static const char *new_word(struct scrubber *s, const char *match)
+{
+	g_autofree char *lower = g_ascii_strdown(match, -1);
+
+	if (s->host_anywhere && !strcmp(match, s->host))
+		return replacement(s, KIND_NODE, s->host);
+	return g_hash_table_lookup(s->words, lower);
+}
+
+/* "node=NAME", "nodes/NAME", "nodes NAME,NAME" */
+static const char *new_node(struct scrubber *s, const char *match)
+{
+	size_t prefix = strcspn(match, "=/ ") + 1;
+	g_auto(GStrv) names = g_strsplit(match + prefix, ",", -1);
+	g_autofree char *out = NULL, *joined = NULL;
+
+	for (char **name = names; *name; name++) {
+		const char *with = replacement(s, KIND_NODE, *name);
+
+		g_free(*name);
+		*name = g_strdup(with);
+	}
+	joined = g_strjoinv(",", names);
+	out = g_strdup_printf("%.*s%s", (int)prefix, match, joined);
+	return g_string_chunk_insert(s->strings, out);
+}
+
+static char *scrub_serials(struct scrubber *s, char *text)
+{
+	g_autoptr(GString) out = g_string_new(text);
+
+	for (guint i = 0; i + 1 < s->serials->len; i += 2)
+		g_string_replace(out, s->serials->pdata[i], s->serials->pdata[i + 1], 0);
+	g_free(text);
+	return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+static char *scrub_text(struct scrubber *s, const char *text)
+{
+	char *out = g_strdup(text);
+
+	out = scrub_serials(s, out);
+	out = apply(s, s->uuid, new_uuid, out);
+	out = apply(s, s->lvm, new_lvm, out);
+	out = apply(s, s->mac, new_mac, out);
+	out = apply(s, s->bare, new_bare, out);
+	out = apply(s, s->word, new_word, out);
+	if (s->addresses) {
+		out = apply(s, s->fat, new_fat, out);
+		out = apply(s, s->ip6, new_ip6, out);
+		out = apply(s, s->ip4, new_ip4, out);
+	}
+	if (g_regex_match(s->secret, out, 0, NULL)) {
+		char *masked = g_regex_replace(
+			s->secret, out, -1, 0, "\\1scrubbed", 0, NULL);
+
+		g_free(out);
+		out = masked ? masked : g_strdup("scrubbed\n");
+	}
+	return out;
+}
+
+/* --- files of a known kind --- */
+
+/* Fields of /proc/net/route and ipv6_route that are addresses, in hex. */
+static void scrub_hex_fields(struct scrubber *s, char **fields, size_t digits)
+{
+	for (guint i = 0; fields[i]; i++) {
+		uint8_t bytes[16];
+		char text[INET6_ADDRSTRLEN];
+		g_autoptr(GString) out = NULL;
+		const char *with;
+
+		/* A mask of IPv4 ("00FFFFFF" in network order) is no address; field 7. */
+		if (strlen(fields[i]) != digits || strspn(fields[i], "0") == digits ||
+			(digits == 8 && i != 1 && i != 2))
+			continue;
+		for (size_t j = 0; j < digits / 2; j++) {
+			int high = g_ascii_xdigit_value(fields[i][2 * j]);
+			int low = g_ascii_xdigit_value(fields[i][2 * j + 1]);
+
+			if (high < 0 || low < 0)
+				return;
+			bytes[digits == 8 ? 3 - j : j] = (uint8_t)(high << 4 | low);
+		}
+		inet_ntop(digits == 8 ? AF_INET : AF_INET6, bytes, text, sizeof(text));
+		with = digits == 8 ? new_ip4(s, text) : new_ip6(s, text);
+		if (!with)
+			continue;
+		inet_pton(digits == 8 ? AF_INET : AF_INET6, with, bytes);
+		out = g_string_new(NULL);
+		for (size_t j = 0; j < digits / 2; j++)
+			g_string_append_printf(out, digits == 8 ? "%02X" : "%02x",
+				bytes[digits == 8 ? 3 - j : j]);
+		g_free(fields[i]);
+		fields[i] = g_string_free(g_steal_pointer(&out), FALSE);
+	}
+}
+
+static char *scrub_routes(struct scrubber *s, const char *text, bool v6)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (char **line = lines; *line; line++) {
+		g_auto(GStrv) fields = g_strsplit(*line, v6 ? " " : "\t", -1);
+
+		scrub_hex_fields(s, fields, v6 ? 32 : 8);
+		g_free(*line);
+		*line = g_strjoinv(v6 ? " " : "\t", fields);
+	}
+	return g_strjoinv("\n", lines);
+}
+
+/* Lines of a VM's configuration that people fill with what they like. */
+static char *scrub_vm(const char *text)
+{
+	static const char *const keys[] = { "name", "description", "tags", "sshkeys", "cipassword",
+		"ciuser", "searchdomain" };
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (char **line = lines; *line; line++) {
+		const char *colon = strchr(*line, ':');
+		bool private = **line == '#';
+
+		for (size_t i = 0; colon && i < G_N_ELEMENTS(keys); i++)
+			private = private || (strlen(keys[i]) == (size_t)(colon - *line) &&
+				!strncmp(*line, keys[i], strlen(keys[i])));
+		if (!private)
+			continue;
+		char *with = **line == '#' ? g_strdup("#scrubbed") :
+			g_strdup_printf("%.*s: scrubbed", (int)(colon - *line), *line);
+
+		g_free(*line);
+		*line = with;
+	}
+	return g_strjoinv("\n", lines);
+}
+
+/* Device serial number: extended capability 3, walked as drivers/pci/pci.c does. */
+static size_t serial_offset(const uint8_t *config, size_t size)
+{
+	size_t at = 0x100;
+
+	for (unsigned left = (4096 - 0x100) / 8; left && at >= 0x100 && at + 12 <= size; left--) {
+		uint32_t header = (uint32_t)config[at] | (uint32_t)config[at + 1] << 8 |
+			(uint32_t)config[at + 2] << 16 | (uint32_t)config[at + 3] << 24;
+
+		if (!header || header == 0xffffffff)
+			return 0;
+		if ((header & 0xffff) == 3)
+			return at + 4;
+		at = header >> 20 & 0xffc;
+	}
+	return 0;
+}
+
+static void scrub_config(struct scrubber *s, struct mp_shot *shot)
+{
+	size_t size, at;
+	const uint8_t *config = g_bytes_get_data(shot->file, &size);
+	uint8_t *copy;
+	uint64_t serial = 0;
+	char text[17];
+
+	at = serial_offset(config, size);
+	if (!at)
+		return;
+	for (int i = 7; i >= 0; i--)
+		serial = serial << 8 | config[at + (size_t)i];
+	if (!serial)
+		return;
+	g_snprintf(text, sizeof(text), "%016" G_GINT64_MODIFIER "x", serial);
+	serial = g_ascii_strtoull(replacement(s, KIND_DSN, text), NULL, 16);
+	g_hash_table_replace(s->words, g_strdup_printf("0x%s", text),
+		g_strdup_printf("0x%016" G_GINT64_MODIFIER "x", serial));
+	copy = g_memdup2(config, size);
+	for (size_t i = 0; i < 8; i++)
+		copy[at + i] = (uint8_t)(serial >> (8 * i));
+	g_bytes_unref(shot->file);
+	shot->file = g_bytes_new_take(copy, size);
+}
+
+static bool is_serial_file(const char *path)
+{
+	static const char *const names[] = { "serial", "wwid", "nguid", "eui", "uuid",
+		"unique_id", "product_serial", "board_serial", "chassis_serial", "product_uuid",
+		"board_asset_tag", "chassis_asset_tag", "subsysnqn", "hwaddr" };
+	const char *name = strrchr(path, '/');
+
+	if (!name || !g_str_has_prefix(path, "sys/") || strstr(path, "/dm/"))
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (!strcmp(name + 1, names[i]))
+			return true;
+	return false;
+}
+
+static char *text_of(const struct mp_shot *shot)
+{
+	size_t size;
+	const char *data = shot->file ? g_bytes_get_data(shot->file, &size) : NULL;
+
+	return data && !memchr(data, '\0', size) ? g_strndup(data, size) : NULL;
+}
+
+static void learn_serial(struct scrubber *s, const char *text)
+{
+	g_autofree char *lower = g_ascii_strdown(text, -1);
+
+	if (g_hash_table_contains(s->map[KIND_SERIAL], lower))
+		return;
+	g_ptr_array_add(s->serials, g_strdup(text));
+	g_ptr_array_add(s->serials, g_strdup(replacement(s, KIND_SERIAL, text)));
+}
+
+/* Values that are found by where they stand, before any text is changed. */
+static void learn(struct scrubber *s, struct mp_shot *shot)
+{
+	g_autofree char *text = NULL;
+	GMatchInfo *info = NULL;
+
+	if (g_str_has_suffix(shot->path, "/config") && g_str_has_prefix(shot->path, "sys/") &&
+		shot->file) {
+		scrub_config(s, shot);
+		return;
+	}
+	text = text_of(shot);
+	if (!text)
+		return;
+	if (is_serial_file(shot->path)) {
+		g_strstrip(text);
+		/* A UUID keeps its shape, "None" and "0" say nothing. */
+		if (strlen(text) >= 5 && !g_regex_match(s->uuid, text, 0, NULL))
+			learn_serial(s, text);
+		return;
+	}
+	g_regex_match(s->mac, text, 0, &info);
+	for (; g_match_info_matches(info); g_match_info_next(info, NULL)) {
+		g_autofree char *mac = g_match_info_fetch(info, 0);
+		const char *with = new_mac(s, mac);
+		g_auto(GStrv) old = g_strsplit(mac, ":", -1), parts = NULL;
+		char *bare;
+
+		if (!with)
+			continue;
+		parts = g_strsplit(with, ":", -1);
+		bare = g_strjoinv("", old);
+		g_hash_table_replace(s->words, g_ascii_strdown(bare, -1), g_strjoinv("", parts));
+		g_free(bare);
+	}
+	g_match_info_free(info);
+}
+
+/* Where an address of the network may stand; elsewhere 10.1.2.7 is a version. */
+static bool holds_addresses(const char *path)
+{
+	static const char *const places[] = { "proc/net/", "proc/cmdline", "etc/network/",
+		"etc/hosts", "etc/pve/", "etc/kernel/", "etc/default/grub", "boot/", "etc/fstab",
+		"proc/self/mountinfo", "proc/mounts", MP_PATH_KLOG, "etc/resolv.conf" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(places); i++)
+		if (g_str_has_prefix(path, places[i]))
+			return true;
+	return false;
+}
+
+/* Names of nodes where they can be told by what stands before them. */
+static char *scrub_nodes(struct scrubber *s, const char *path, char *text)
+{
+	return g_str_has_prefix(path, "etc/pve") ? apply(s, s->node, new_node, text) : text;
+}
+
+static bool is_host_file(const char *path)
+{
+	return !strcmp(path, "etc/hostname") || !strcmp(path, "proc/sys/kernel/hostname");
+}
+
+static void scrub_shot(struct scrubber *s, struct mp_shot *shot)
+{
+	g_autofree char *text = text_of(shot);
+	bool vm = strstr(shot->path, "/qemu-server/") && g_str_has_suffix(shot->path, ".conf");
+	char *out;
+
+	s->addresses = holds_addresses(shot->path);
+	if (shot->target) {
+		shot->target = scrub_nodes(s, shot->path, shot->target);
+		out = scrub_text(s, shot->target);
+		g_free(shot->target);
+		shot->target = out;
+	}
+	if (!text)
+		return;
+	text = scrub_nodes(s, shot->path, g_steal_pointer(&text));
+	if (s->host && is_host_file(shot->path)) {
+		g_free(text);
+		text = g_strconcat(replacement(s, KIND_NODE, s->host), "\n", NULL);
+	}
+	if (vm) {
+		out = scrub_vm(text);
+		g_free(text);
+		text = out;
+	}
+	if (!strcmp(shot->path, "proc/net/route") || !strcmp(shot->path, "proc/net/ipv6_route"))
+		out = scrub_routes(s, text, strstr(shot->path, "ipv6") != NULL);
+	else
+		out = scrub_text(s, text);
+	g_bytes_unref(shot->file);
+	shot->file = g_bytes_new_take(out, strlen(out));
+}
+
+/* Paths and names in listings hold names too: interfaces, nodes, ids of disks. */
+static char *scrub_path(struct scrubber *s, const char *path)
+{
+	char *with_slashes = scrub_nodes(s, path, g_strdup(path));
+	char *out = scrub_text(s, with_slashes);
+
+	g_free(with_slashes);
+	return out;
+}
+
+static void scrub_names(struct scrubber *s, struct mp_shot *shot)
+{
+	g_autoptr(GByteArray) names = g_byte_array_new();
+	size_t size;
+	const char *p = g_bytes_get_data(shot->names, &size);
+
+	for (const char *end = p + size; p < end; p += strlen(p) + 1) {
+		g_autofree char *path = g_strconcat(shot->path, "/", p, NULL);
+		g_autofree char *out = scrub_path(s, path);
+		const char *name = strrchr(out, '/') + 1;
+
+		g_byte_array_append(names, (const guint8 *)name, (guint)strlen(name) + 1);
+	}
+	g_bytes_unref(shot->names);
+	shot->names = g_byte_array_free_to_bytes(g_steal_pointer(&names));
+}
+
+static void scrub_paths(struct scrubber *s)
+{
+	g_autoptr(GPtrArray) shots = g_ptr_array_copy(
+		mp_snapshot_shots(s->snapshot), NULL, NULL);
+
+	s->addresses = false;
+	for (guint i = 0; i < shots->len; i++) {
+		struct mp_shot *shot = shots->pdata[i];
+		g_autofree char *path = NULL;
+
+		if (shot->names)
+			scrub_names(s, shot);
+		path = scrub_path(s, shot->path);
+		/* Two paths can not become one: replacements differ where values do. */
+		if (strcmp(path, shot->path) != 0 && !mp_snapshot_find(s->snapshot, path))
+			mp_snapshot_rename(s->snapshot, shot, g_steal_pointer(&path));
+	}
+}
+
+static void learn_host(struct scrubber *s)
+{
+	/* Words that stand in many places with another meaning. */
+	static const char *const common[] = { "proxmox", "localhost", "debian", "server", "kernel",
+		"system", "default", "storage", "backup", "bridge", "metis", "passthrough" };
+	static const char *const files[] = { "proc/sys/kernel/hostname", "etc/hostname" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(files) && !s->host; i++) {
+		struct mp_shot *shot = mp_snapshot_find(s->snapshot, files[i]);
+		g_autofree char *text = shot ? text_of(shot) : NULL;
+
+		if (text && *g_strstrip(text) && strcmp(text, "(none)") != 0)
+			s->host = g_steal_pointer(&text);
+	}
+	s->host_anywhere = s->host && strlen(s->host) >= 5;
+	for (size_t i = 0; s->host_anywhere && i < G_N_ELEMENTS(common); i++)
+		s->host_anywhere = g_ascii_strcasecmp(s->host, common[i]) != 0;
+}
+
+static GRegex *regex(const char *pattern)
+{
+	GError *error = NULL;
+	GRegex *made = g_regex_new(
+		pattern, G_REGEX_RAW | G_REGEX_CASELESS | G_REGEX_OPTIMIZE, 0, &error);
+
+	if (error)
+		g_error("%s", error->message); /* a constant of ours */
+	return made;
+}
+
+#define HEX "[0-9a-f]"
+
+static void start(struct scrubber *s, struct mp_snapshot *snapshot)
+{
+	s->snapshot = snapshot;
+	for (int i = 0; i < KINDS; i++)
+		s->map[i] = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	s->words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	s->mac = regex("(?<![0-9a-z:])" HEX "{2}(?::" HEX "{2}){5}(?![0-9a-z:])");
+	s->bare = regex("(?<![0-9a-f])" HEX "{12}(?![0-9a-f])");
+	s->ip4 = regex("(?<![0-9a-z.])\\d{1,3}(?:\\.\\d{1,3}){3}(?![0-9a-z.-])");
+	s->ip6 = regex("(?<![0-9a-z:.])" HEX "{0,4}(?::" HEX "{0,4}){2,7}(?![0-9a-z:.])");
+	s->uuid = regex("(?<![0-9a-f])" HEX "{8}(?:-" HEX "{4}){3}-" HEX "{12}(?![0-9a-f])");
+	s->lvm = regex("LVM-[0-9a-z]{64}");
+	s->fat = regex("(?<![0-9a-f-])" HEX "{4}-" HEX "{4}(?![0-9a-f-])");
+	s->secret = regex("(?<![a-z])((?:pass(?:word|wd|phrase)?|secret|psk|api_?key|token|serial)=)[^\\s,;\"']+");
+	s->word = regex("[0-9a-z][0-9a-z_.:-]*[0-9a-z]");
+	s->node = regex("\\b(?:node=|nodes/|nodes )[a-z][a-z0-9,-]*");
+	s->serials = g_ptr_array_new_with_free_func(g_free);
+	s->strings = g_string_chunk_new(256);
+	learn_host(s);
+	if (s->host)
+		replacement(s, KIND_NODE, s->host); /* the first: node1 */
+}
+
+static void finish(struct scrubber *s)
+{
+	GRegex *all[] = { s->mac, s->bare, s->ip4, s->ip6, s->uuid, s->lvm, s->fat, s->secret,
+		s->word, s->node };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
+		g_regex_unref(all[i]);
+	for (int i = 0; i < KINDS; i++)
+		g_hash_table_unref(s->map[i]);
+	g_hash_table_unref(s->words);
+	g_ptr_array_unref(s->serials);
+	g_string_chunk_free(s->strings);
+	g_free(s->host);
+}
+
+void mp_snapshot_scrub(struct mp_snapshot *snapshot)
+{
+	GPtrArray *shots = mp_snapshot_shots(snapshot);
+	struct scrubber s = { 0 };
+
+	start(&s, snapshot);
+	for (guint i = 0; i < shots->len; i++)
+		learn(&s, shots->pdata[i]);
+	for (guint i = 0; i < shots->len; i++)
+		scrub_shot(&s, shots->pdata[i]);
+	scrub_paths(&s);
+	finish(&s);
+}
