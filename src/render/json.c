@@ -73,7 +73,7 @@ struct json_object *mp_json_device(const struct mp_pci *device)
 	mp_json_add_text(object, "id", mp_pci_id(device, id));
 	mp_json_add_text(object, "vendor_name", device->vendor_name);
 	mp_json_add_text(object, "device_name", device->device_name);
-	mp_json_add(object, "group",
+	mp_json_add(object, "iommu_group",
 		device->group ? json_object_new_int64(device->group->id) : NULL);
 	mp_json_add_text(object, "driver",
 		device->driver.know == MP_KNOWN ? device->driver.text : NULL);
