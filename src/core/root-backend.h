@@ -31,6 +31,8 @@ struct mp_root_ops {
 	int (*stat)(struct mp_root *root, const char *path, struct mp_stat *st);
 	/* NULL where there is no header. */
 	const char *(*header)(const struct mp_root *root, const char *key);
+	/* NULL: there are no files behind this root. */
+	int (*open_file)(struct mp_root *root, const char *path, int *fd);
 	void (*free)(void *backend);
 };
 

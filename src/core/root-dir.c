@@ -238,6 +238,23 @@ static int dir_open(struct mp_root *root, const char *path, struct mp_dir *dir)
 	return dir->fd < 0 ? dir->fd : 0;
 }
 
+static int dir_open_file(struct mp_root *root, const char *path, int *fd)
+{
+	struct stat st;
+	int err = 0;
+
+	*fd = open_file(root, NULL, path);
+	if (*fd < 0)
+		return *fd;
+	if (fstat(*fd, &st) < 0)
+		err = -errno;
+	else if (!S_ISREG(st.st_mode))
+		err = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	if (err < 0)
+		close(*fd);
+	return err;
+}
+
 static void dir_free(void *backend)
 {
 	close(GPOINTER_TO_INT(backend));
@@ -249,6 +266,7 @@ static const struct mp_root_ops dir_ops = {
 	.readlink = dir_readlink,
 	.list = dir_list,
 	.stat = dir_stat,
+	.open_file = dir_open_file,
 	.free = dir_free,
 };
 

@@ -171,6 +171,12 @@ int mp_root_stat(struct mp_root *root, const char *path, struct mp_stat *st)
 	return err;
 }
 
+int mp_root_open_file(struct mp_root *root, const char *path, int *fd)
+{
+	return root->ops->open_file ? root->ops->open_file(root, relative(path), fd) :
+				      -EOPNOTSUPP;
+}
+
 int mp_root_dir(struct mp_root *root, const char *path, struct mp_dir **dir)
 {
 	struct mp_dir opened = { .root = root, .fd = -1 };

@@ -72,6 +72,13 @@ int mp_root_list(struct mp_root *root, const char *path, char ***names);
 int mp_root_stat(struct mp_root *root, const char *path, struct mp_stat *st);
 
 /*
+ * A descriptor of a regular file, for what is too large for mp_root_read() and is streamed.
+ * Only where there are real files: -EOPNOTSUPP for a snapshot. Not recorded, so the result
+ * belongs into mp_root_produced(). The caller closes it.
+ */
+int mp_root_open_file(struct mp_root *root, const char *path, int *fd);
+
+/*
  * One directory opened for many reads of plain names below it (sysfs device directories).
  * NAME may hold slashes. The caller frees it; ROOT must live longer.
  */
