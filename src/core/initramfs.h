@@ -7,15 +7,22 @@
 
 struct mp_image {
 	const char *kernel; /* release */
-	const char *path;
+	const char *path;   /* "/boot/initrd.img-6.8.12-4-pve" */
 	struct mp_fact fact;   /* KNOWN when the image could be read; else why not */
 	bool has_vfio_pci;     /* the module is inside (or built in: see modules.h) */
+	GHashTable *modules;   /* set of names of all modules inside, '_' for '-' */
 	GPtrArray *modprobe;   /* struct mp_modprobe_line: modprobe.d inside the image */
-	GPtrArray *files;      /* const char *: relevant members (modprobe.d, conf, scripts, modules) */
+	GPtrArray *load;       /* struct mp_module_load: its conf/modules */
+	GPtrArray *files;      /* const char *: relevant members (modprobe.d, conf, scripts) */
+	GPtrArray *scripts;    /* const char *: those of `files` that bind devices themselves */
 };
 
 struct mp_initramfs {
-	GPtrArray *images; /* struct mp_image, one for each kernel that has one */
+	GPtrArray *images; /* struct mp_image, one for each kernel, in the order of kernels */
 };
+
+/* The image of KERNEL (release), or NULL when no kernel of that name is installed. */
+const struct mp_image *mp_host_image(const struct mp_host *host, const char *kernel);
+bool mp_image_has_module(const struct mp_image *image, const char *name);
 
 #endif

@@ -44,26 +44,6 @@ static char *read_part(
 	return data;
 }
 
-/* "kernel/drivers/vfio/pci/vfio-pci.ko.zst" -> "vfio_pci" in BUFFER; false: no module. */
-static bool module_of(const char *path, size_t length, char *buffer, size_t size)
-{
-	const char *slash = memrchr(path, '/', length);
-	const char *name = slash ? slash + 1 : path;
-	size_t left = length - (size_t)(name - path);
-	const char *dot = g_strstr_len(name, (gssize)left, ".ko");
-	size_t n = dot ? (size_t)(dot - name) : 0;
-
-	if (!n || n >= size)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (!g_ascii_isgraph(name[i]))
-			return false;
-		buffer[i] = name[i] == '-' ? '_' : name[i];
-	}
-	buffer[n] = '\0';
-	return true;
-}
-
 /* Each line of modules.dep and modules.builtin starts with a module's path. */
 static void add_names(GString *out, const char *key, const char *text)
 {
@@ -74,7 +54,7 @@ static void add_names(GString *out, const char *key, const char *text)
 		end = strchrnul(line, '\n');
 		size_t length = strcspn(line, ":\n");
 
-		if (!module_of(line, length, name, sizeof(name)))
+		if (!mp_module_of_path(line, length, name, sizeof(name)))
 			continue;
 		if (column + strlen(name) > LINE_WIDTH)
 			column = 0;

@@ -26,6 +26,24 @@ static bool holds(GHashTable *set, const char *name)
 	return set && g_hash_table_contains(set, key);
 }
 
+bool mp_module_of_path(const char *path, size_t length, char *name, size_t size)
+{
+	const char *slash = memrchr(path, '/', length);
+	const char *base = slash ? slash + 1 : path;
+	const char *dot = g_strstr_len(base, (gssize)(length - (size_t)(base - path)), ".ko");
+	size_t n = dot ? (size_t)(dot - base) : 0;
+
+	if (!n || n >= size)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!g_ascii_isgraph(base[i]))
+			return false;
+		name[i] = base[i] == '-' ? '_' : base[i];
+	}
+	name[n] = '\0';
+	return true;
+}
+
 bool mp_module_loaded(const struct mp_host *host, const char *name)
 {
 	return holds(host->modules->loaded, name);

@@ -76,6 +76,8 @@ struct mp_modules {
 
 /* Underscores for dashes; lives as long as the host. */
 const char *mp_module_name(struct mp_host *host, const char *name);
+/* "kernel/drivers/vfio/pci/vfio-pci.ko.zst" -> "vfio_pci" in NAME; false: no module. */
+bool mp_module_of_path(const char *path, size_t length, char *name, size_t size);
 bool mp_module_loaded(const struct mp_host *host, const char *name);
 enum mp_module_where mp_module_where(const struct mp_kernel *kernel, const char *name);
 /* The kernel that runs, or NULL when its modules are not installed. */
