@@ -65,6 +65,18 @@ json() {
 	}
 }
 
+# fits SCHEMA FILE: the file is one JSON document like templates/schema/SCHEMA.schema.json.
+fits() {
+	local top=$BATS_TEST_DIRNAME/../.. complaints
+	json "$2" true
+	complaints=$(jq -r -L "$top/tests/cli" --slurpfile schema "$top/templates/schema/$1.schema.json" \
+		'include "schema"; complaints($schema[0])' "$2")
+	[ -z "$complaints" ] || {
+		printf '%s is not like %s.schema.json: %s\n' "${2##*/}" "$1" "$complaints"
+		return 1
+	}
+}
+
 # severity FILE ID SUBJECT: one finding's verdict, "absent" if there is none.
 severity() {
 	jq -r --arg id "$2" --arg subject "$3" \

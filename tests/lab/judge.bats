@@ -100,19 +100,21 @@ write() {
 @test "judge: a command that prints nothing is seen" {
 	local file
 	for file in preflight-edu preflight-nvme preflight-json replay-edu; do
-		caught 'documented shape' truncate -s 0 "$SPOILT/$file.out"
+		caught 'written as JSON' truncate -s 0 "$SPOILT/$file.out"
 	done
 	caught 'list shows edu' truncate -s 0 "$SPOILT/list-json.out"
 	caught 'without evidence' truncate -s 0 "$SPOILT/preflight-edu.out"
 	caught 'only a live host' truncate -s 0 "$SPOILT/replay-edu.out"
 }
 
-@test "judge: another JSON schema is seen" {
-	caught 'documented shape' edit preflight-nvme.out '.schema = 2'
+@test "judge: JSON that the schema does not know is seen" {
+	caught 'written as JSON' edit list-json.out '.extra = 1'
+	caught 'written as JSON' edit replay-edu.out '.host.live = true'
+	caught 'written as JSON' edit preflight-nvme.out '.schema = 2'
 }
 
 @test "judge: a severity that is not in the contract is seen" {
-	caught 'documented shape' edit preflight-edu.out '.findings[0].severity = "ok"'
+	caught 'written as JSON' edit preflight-edu.out '.findings[0].severity = "ok"'
 }
 
 @test "judge: a wrong verdict about the host is seen" {
@@ -133,11 +135,12 @@ write() {
 }
 
 @test "judge: a pass without evidence is seen" {
-	caught 'without evidence' edit preflight-edu.out '(.findings[] | select(.severity == "pass") | .evidence) = []'
+	caught 'without evidence' edit preflight-edu.out '(first(.findings[] | select(.severity == "pass")) | .evidence) = []'
 }
 
 @test "judge: an exit code that contradicts the findings is seen" {
 	caught 'exit code is 1' write preflight-nvme.rc 3
+	caught 'exit code is 1' edit preflight-edu.out '.exit_code |= 1 - .'
 	caught 'exit code is 1' write preflight-edu.rc "$((1 - $(cat "$LAB_OUT/preflight-edu.rc")))"
 }
 
@@ -159,7 +162,15 @@ write() {
 }
 
 @test "judge: a snapshot that this machine cannot read is seen" {
-	caught 'replayed on this machine' truncate -s 0 "$SPOILT/node.snap"
+	caught 'on this machine gives' truncate -s 0 "$SPOILT/node.snap"
+}
+
+@test "judge: a snapshot that lacks a device is seen" {
+	caught 'on this machine lists' edit list-json.out 'del(.devices[0])'
+}
+
+@test "judge: a snapshot that forgets what the host is, is seen" {
+	caught 'on this machine lists' edit list-json.out '.host.kernel = "other"'
 }
 
 @test "judge: a replay that took this machine for the node is seen" {
@@ -169,7 +180,7 @@ write() {
 		chmod +x "$BATS_TEST_TMPDIR/other"
 		METIS=$BATS_TEST_TMPDIR/other
 	}
-	caught 'replayed on this machine' other
+	caught 'on this machine gives' other
 }
 
 @test "judge: a replay that claims to know what only a live host can tell is seen" {
