@@ -49,6 +49,14 @@ sub dmar {
 	return table('DMAR', 1, $body);
 }
 
+# MADT (ACPI specification 5.2.12): the I/O APICs with these ids, nothing else.
+sub madt {
+	my (@ids) = @_;
+	my $body = pack 'V V', 0xfee00000, 1;
+	$body .= pack 'C C C x V V', 1, 12, $ids[$_], 0xfec00000 + 0x1000 * $_, 24 * $_ for 0 .. $#ids;
+	return table('APIC', 4, $body);
+}
+
 sub ivrs {
 	my ($t) = @_;
 	my $body = pack 'V x8', $t->{info} // 0x00203043;

@@ -112,6 +112,7 @@ sub xeon_dmar {
 	$n->{units} = [ map { { name => "dmar$_", number => $_, base => $base[$_], version => '1:0', cap => '8d2078c106f0466',
 		ecap => 'f020df' } } 0 .. 4 ];
 	$n->after(sub { $n->bin('sys/firmware/acpi/tables/DMAR', Acpi::dmar($n->{dmar})) if $n->{dmar} });
+	$n->bin('sys/firmware/acpi/tables/APIC', Acpi::madt(8 .. 13));
 	$n->after(sub { $n->regset }) if $with{debugfs} // 1;
 	return;
 }
