@@ -16,8 +16,10 @@ struct topic {
 /* Report order. */
 static const struct topic topics[] = {
 	{ "platform", mp_checks_platform },
+	{ "IOMMU", mp_checks_iommu },
 	{ "remapping", mp_checks_remapping },
 	{ "device", mp_checks_device },
+	{ "device and IOMMU", mp_checks_device_iommu },
 	{ "device use", mp_checks_device_use },
 	{ "group", mp_checks_group },
 	{ "boot", mp_checks_boot },

@@ -50,7 +50,9 @@ struct mp_check {
 
 /* checks/platform.c and so on: a table for each topic, ended by an id of NULL. */
 extern const struct mp_check mp_checks_platform[];
+extern const struct mp_check mp_checks_iommu[];
 extern const struct mp_check mp_checks_remapping[];
+extern const struct mp_check mp_checks_device_iommu[];
 extern const struct mp_check mp_checks_device[];
 extern const struct mp_check mp_checks_device_use[];
 extern const struct mp_check mp_checks_group[];
