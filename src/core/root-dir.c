@@ -31,10 +31,11 @@ static int open_in_root(struct mp_root *root, const char *path, int flags)
 	};
 	long fd;
 
-	if (root->live && *path)
+	path = *path ? path : ".";
+	if (root->live)
 		fd = openat(ROOT_FD(root), path, flags);
 	else
-		fd = syscall(SYS_openat2, ROOT_FD(root), *path ? path : ".", &how, sizeof(how));
+		fd = syscall(SYS_openat2, ROOT_FD(root), path, &how, sizeof(how));
 	return fd < 0 ? -errno : (int)fd;
 }
 
@@ -45,21 +46,41 @@ static char *join(const struct mp_dir *dir, const char *name)
 	return g_strconcat(dir->path, *name ? "/" : NULL, name, NULL);
 }
 
+static int refused(const struct stat *st)
+{
+	return S_ISDIR(st->st_mode) ? -EISDIR : -EINVAL;
+}
+
+/* The file may have been exchanged between a look at its type and the opening. */
+static int only_regular(struct mp_root *root, int fd)
+{
+	struct stat st;
+	int err;
+
+	if (fd < 0 || root->live)
+		return fd;
+	err = fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : refused(&st);
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
 /* In a sysroot only regular files are opened: opening a device node can have effects. */
 static int open_file(struct mp_root *root, const struct mp_dir *dir, const char *name)
 {
 	bool plain = dir && !strchr(name, '/') && strcmp(name, "..") != 0;
 	g_autofree char *path = NULL;
 	struct stat st;
-	int probe;
+	int probe, err;
 
 	if (plain) {
 		if (!root->live && fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 			!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-			return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+			return refused(&st);
 		int fd = openat(dir->fd, name, READ_FLAGS | O_NOFOLLOW);
 		if (fd >= 0)
-			return fd;
+			return only_regular(root, fd);
 		if (errno != ELOOP)
 			return -errno;
 	}
@@ -69,13 +90,11 @@ static int open_file(struct mp_root *root, const struct mp_dir *dir, const char 
 	probe = open_in_root(root, path, O_PATH | O_CLOEXEC);
 	if (probe < 0)
 		return probe;
-	int err = fstat(probe, &st) < 0 ? -errno : 0;
+	err = fstat(probe, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : refused(&st);
 	close(probe);
 	if (err)
 		return err;
-	if (!S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	return open_in_root(root, path, READ_FLAGS);
+	return only_regular(root, open_in_root(root, path, READ_FLAGS));
 }
 
 /* One read() that is not disturbed by signals; -1 also when there is more than MAX. */
@@ -270,6 +289,26 @@ static const struct mp_root_ops dir_ops = {
 	.free = dir_free,
 };
 
+/* Without openat2 (Linux before 5.6, or a container's filter) a link of the copied tree
+ * could lead us out of it, to files of the machine that we run on. */
+static bool openat2_works(struct mp_root *root, GError **error)
+{
+	int fd = open_in_root(root, "", O_PATH | O_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		return true;
+	}
+	if (fd != -ENOSYS && fd != -EPERM)
+		mp_error_set_errno(error, fd, root->name, "open as a host");
+	else
+		g_set_error(error, MP_ERROR, MP_ERROR_IO,
+			"%s: cannot look into a directory safely: this kernel, or the container "
+			"around us, does not allow openat2(2); a snapshot file works",
+			root->name);
+	return false;
+}
+
 bool mp_root_dir_init(struct mp_root *root, const char *path, GError **error)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -280,5 +319,5 @@ bool mp_root_dir_init(struct mp_root *root, const char *path, GError **error)
 	}
 	root->ops = &dir_ops;
 	root->backend = GINT_TO_POINTER(fd);
-	return true;
+	return root->live || openat2_works(root, error);
 }

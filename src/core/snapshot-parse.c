@@ -172,9 +172,16 @@ static struct mp_snap_node *walk(
 	return from;
 }
 
+/* "|", "| text" or "\ text"; but a name may start with "\xNN". */
+static bool is_block_line(const char *line, const char *end)
+{
+	return line < end && (*line == '|' || (*line == '\\' &&
+						      (line + 1 == end || line[1] == ' ')));
+}
+
 static bool starts_block(const struct parser *parser)
 {
-	return parser->next < parser->end && (*parser->next == '|' || *parser->next == '\\');
+	return is_block_line(parser->next, parser->end);
 }
 
 static bool take_text_block(struct parser *parser, struct mp_snap_node *node)
@@ -490,7 +497,7 @@ static bool take_line(struct parser *parser, bool *done)
 		return (parser->section || end_header(parser)) && take_section(parser);
 	if (!parser->section)
 		return take_header(parser);
-	if (*parser->text == '|' || *parser->text == '\\')
+	if (is_block_line(parser->text, parser->text + parser->length))
 		return bad(parser, "a content line outside of a block");
 	if (parser->length && *parser->text == ' ')
 		return bad(parser, "a line starts with a space");

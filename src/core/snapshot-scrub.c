@@ -579,9 +579,10 @@ static void start(struct scrubber *s, struct mp_snapshot *snapshot)
 	s->uuid = regex("(?<![0-9a-f])" HEX "{8}(?:-" HEX "{4}){3}-" HEX "{12}(?![0-9a-f])");
 	s->lvm = regex("LVM-[0-9a-z]{64}");
 	s->fat = regex("(?<![0-9a-f-])" HEX "{4}-" HEX "{4}(?![0-9a-f-])");
-	s->secret = regex("(?<![a-z])((?:pass(?:word|wd|phrase)?|secret|psk|api_?key|token|serial)=)[^\\s,;\"']+");
+	s->secret = regex("((?:passw(?:or)?d|passphrase|(?<!by)pass|secret|psk|api_?key|token|serial)=)"
+				  "[^\\s,;\"']+");
 	s->word = regex("[0-9a-z][0-9a-z_.:-]*[0-9a-z]");
-	s->node = regex("\\b(?:node=|nodes/|nodes )[a-z][a-z0-9,-]*");
+	s->node = regex("\\b(?:(?:node=|nodes/)[a-z][a-z0-9-]*|nodes [a-z][a-z0-9,-]*)");
 	s->serials = g_ptr_array_new_with_free_func(g_free);
 	s->strings = g_string_chunk_new(256);
 	learn_host(s);
