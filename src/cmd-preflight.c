@@ -37,14 +37,29 @@ static const GOptionEntry options[] = {
 	{ NULL },
 };
 
-static bool want(GPtrArray *wanted, struct mp_pci *device)
+/* What the user asked about. */
+struct choice {
+	GPtrArray *wanted;  /* struct mp_pci * */
+	GPtrArray *missing; /* char * */
+};
+
+static void want(struct choice *choice, struct mp_pci *device)
 {
-	if (!g_ptr_array_find(wanted, device, NULL))
-		g_ptr_array_add(wanted, device);
-	return true;
+	if (!g_ptr_array_find(choice->wanted, device, NULL))
+		g_ptr_array_add(choice->wanted, device);
 }
 
-static bool want_by_address(const struct mp_host *host, GPtrArray *wanted, GError **error)
+static void G_GNUC_PRINTF(2, 3) miss(struct choice *choice, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_ptr_array_add(choice->missing, g_strdup_vprintf(format, args));
+	va_end(args);
+}
+
+static bool choose_by_address(
+	const struct mp_host *host, struct choice *choice, GError **error)
 {
 	for (char **bdf = opt_devices; bdf && *bdf; bdf++) {
 		struct mp_pci *device = mp_host_device(host, *bdf);
@@ -52,30 +67,25 @@ static bool want_by_address(const struct mp_host *host, GPtrArray *wanted, GErro
 		uint8_t bus, slot, function;
 
 		if (device) {
-			want(wanted, device);
+			want(choice, device);
 			continue;
 		}
-		if (!mp_pci_parse_bdf(*bdf, &domain, &bus, &slot, &function))
+		if (!mp_pci_parse_bdf(*bdf, &domain, &bus, &slot, &function)) {
 			g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
 				"--device %s: not a PCI address ([DDDD:]BB:DD.F)", *bdf);
-		else
-			g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND,
-				"%s: cannot judge: there is no such device on %s (see "
-				"'metis-passthrough list')",
-				*bdf, host->origin);
-		return false;
+			return false;
+		}
+		miss(choice, "%s (--device)", *bdf);
 	}
 	return true;
 }
 
-/* Every function with an id of the option or of the profile. */
-static bool want_by_id(const struct mp_host *host, const struct mp_profile *profile,
-	GPtrArray *wanted, GError **error)
+static bool choose_by_id(const struct mp_host *host, struct choice *choice, GError **error)
 {
-	uint16_t vendor = 0, device = 0;
-	bool found = false;
+	uint16_t vendor, device;
+	guint before = choice->wanted->len;
 
-	if (opt_id && !mp_cmd_parse_id(opt_id, &vendor, &device)) {
+	if (!mp_cmd_parse_id(opt_id, &vendor, &device)) {
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
 			"--id %s: not VENDOR:DEVICE in hex", opt_id);
 		return false;
@@ -83,39 +93,67 @@ static bool want_by_id(const struct mp_host *host, const struct mp_profile *prof
 	for (guint i = 0; i < host->devices->len; i++) {
 		struct mp_pci *candidate = host->devices->pdata[i];
 
-		if (opt_id ? candidate->vendor == vendor && candidate->device == device :
-			     mp_profile_fits(profile, candidate))
-			found = want(wanted, candidate);
+		if (candidate->vendor == vendor && candidate->device == device)
+			want(choice, candidate);
 	}
-	if (opt_id && !found) {
-		g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND,
-			"%s: cannot judge: no device with this id on %s", opt_id, host->origin);
-		return false;
-	}
+	if (choice->wanted->len == before)
+		miss(choice, "a device with id %04x:%04x (--id)", vendor, device);
 	return true;
 }
 
-/* What the user asked about; with nothing said: the cards of the configuration, else
- * whatever a shipped profile knows. */
-static bool choose_devices(const struct mp_host *host, const struct mp_config *config,
-	const struct mp_profile *profile, GPtrArray *wanted, GError **error)
+static void choose_by_profile(const struct mp_host *host, const struct mp_profile *profile,
+	struct choice *choice)
 {
-	if (!want_by_address(host, wanted, error))
-		return false;
-	if (opt_id || (opt_profile && !opt_devices && mp_profile_is_specific(profile)))
-		return want_by_id(host, profile, wanted, error);
-	if (wanted->len)
-		return true;
+	for (guint i = 0; i < host->devices->len; i++)
+		if (mp_profile_fits(profile, host->devices->pdata[i]))
+			want(choice, host->devices->pdata[i]);
+	if (!choice->wanted->len)
+		miss(choice, "a device that profile %s fits (--profile)", profile->name);
+}
+
+static void choose_by_config(
+	const struct mp_host *host, const struct mp_config *config, struct choice *choice)
+{
 	for (guint i = 0; i < config->cards->len; i++) {
 		const struct mp_pin *pin = config->cards->pdata[i];
 		struct mp_pci *device = mp_host_device(host, pin->address);
 
 		if (device)
-			want(wanted, device);
+			want(choice, device);
+		else
+			miss(choice, "%s (%s)", pin->address, config->source);
 	}
-	if (wanted->len)
+}
+
+/* What was named; with nothing named: the cards of the configuration, else whatever a
+ * profile wants to have judged. */
+static bool choose_devices(const struct mp_host *host, const struct mp_config *config,
+	const struct mp_profile *profile, struct choice *choice, GError **error)
+{
+	if (opt_devices || opt_id)
+		return choose_by_address(host, choice, error) &&
+			(!opt_id || choose_by_id(host, choice, error));
+	if (opt_profile && mp_profile_is_specific(profile))
+		choose_by_profile(host, profile, choice);
+	else if (config->cards->len)
+		choose_by_config(host, config, choice);
+	else
+		return mp_profile_wanted(host, choice->wanted, error);
+	return true;
+}
+
+/* A device that is not there is a finding, if the check that tells it runs. */
+static bool missing_is_told(const struct mp_host *host, const struct choice *choice,
+	GError **error)
+{
+	const char *id = "device-present";
+
+	if (!choice->missing->len ||
+		(mp_check_find(id) && (!opt_check || g_pattern_match_simple(opt_check, id))))
 		return true;
-	return mp_profile_wanted(host, wanted, error);
+	g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND, "%s: is not on %s",
+		(const char *)choice->missing->pdata[0], host->origin);
+	return false;
 }
 
 static struct mp_profile *choose_profile(GPtrArray *wanted, GError **error)
@@ -163,6 +201,8 @@ static int preflight(const struct mp_render_ops *ops, const struct mp_render_sty
 	g_autoptr(mp_config) config = NULL;
 	g_autoptr(mp_profile) profile = NULL;
 	g_autoptr(GPtrArray) wanted = g_ptr_array_new();
+	g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
+	struct choice choice = { wanted, missing };
 	g_autoptr(GPtrArray) findings =
 		g_ptr_array_new_with_free_func((GDestroyNotify)mp_finding_free);
 	struct mp_vm *vm = NULL;
@@ -175,7 +215,8 @@ static int preflight(const struct mp_render_ops *ops, const struct mp_render_sty
 	if (opt_profile && !(profile = mp_profile_load(opt_profile, error)))
 		return 0;
 	host = mp_host_load(root, MP_TOPIC_ALL, error);
-	if (!host || !choose_devices(host, config, profile, wanted, error))
+	if (!host || !choose_devices(host, config, profile, &choice, error) ||
+		!missing_is_told(host, &choice, error))
 		return 0;
 	if (!profile && !(profile = choose_profile(wanted, error)))
 		return 0;
@@ -187,6 +228,7 @@ static int preflight(const struct mp_render_ops *ops, const struct mp_render_sty
 		.profile = profile,
 		.config = config,
 		.wanted = wanted,
+		.missing = missing,
 		.vm = vm,
 		.findings = findings,
 	};

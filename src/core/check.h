@@ -33,6 +33,8 @@ struct mp_check_ctx {
 	const struct mp_config *config;   /* never NULL: empty where there is none */
 	const struct mp_pci *device;      /* MP_SCOPE_DEVICE; VM scope: first wanted or NULL */
 	GPtrArray *wanted;                /* struct mp_pci *: the devices asked about; maybe empty */
+	GPtrArray *missing;               /* char *: asked about, but not on this host:
+	                                     "0000:86:00.0 (--device)"; NULL: none */
 	const struct mp_vm *vm;           /* MP_SCOPE_VM, NULL when no VM was named */
 	GPtrArray *findings;              /* output, struct mp_finding */
 	const struct mp_check *check;     /* the row that runs */
