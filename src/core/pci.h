@@ -91,6 +91,8 @@ struct mp_pci {
 	struct mp_fact enable, irq, numa_node, msi_bus, modalias, boot_vga;
 	struct mp_fact link_speed, link_width, link_speed_max, link_width_max;
 	struct mp_fact sriov_totalvfs, sriov_numvfs;
+	/* Counters since boot or last reset; "NAME n" lines, the last is TOTAL_ERR_*. */
+	struct mp_fact aer_correctable, aer_nonfatal, aer_fatal;
 	struct mp_fact physfn; /* BDF of the physical function, for a VF */
 	struct mp_fact slot_name; /* physical slot (sys/bus/pci/slots), when known */
 	unsigned msi_irq_count;  /* entries in msi_irqs/ */

@@ -226,9 +226,10 @@ static void read_config(struct mp_host *host, struct mp_pci *device, struct mp_d
 		device->config_size = 0;
 		return;
 	}
-	device->config_fact =
-		mp_fact_known(host, source, mp_host_strf(host, "%zu bytes", size));
 	mp_pci_parse_header(device);
+	device->config_fact = mp_fact_known(host, source,
+		mp_host_strf(
+			host, "%zu bytes%s", size, device->all_ones ? ", all ones" : ""));
 	if (device->all_ones)
 		return;
 	if (!libpci || !mp_libpci_parse(libpci, host, device, &why))
@@ -291,6 +292,9 @@ void mp_probe_pci_details(struct mp_host *host, struct mp_root *root,
 		{ offsetof(struct mp_pci, link_width_max), "max_link_width" },
 		{ offsetof(struct mp_pci, sriov_totalvfs), "sriov_totalvfs" },
 		{ offsetof(struct mp_pci, sriov_numvfs), "sriov_numvfs" },
+		{ offsetof(struct mp_pci, aer_correctable), "aer_dev_correctable" },
+		{ offsetof(struct mp_pci, aer_nonfatal), "aer_dev_nonfatal" },
+		{ offsetof(struct mp_pci, aer_fatal), "aer_dev_fatal" },
 		{ offsetof(struct mp_pci, resource), "resource" },
 	};
 
