@@ -216,14 +216,11 @@ const struct mp_cmd mp_cmd_list = {
 	.summary = "show PCI devices by IOMMU group, or as a tree",
 	.args = "",
 	.options = options,
-	.description = "Filters add up: a device is listed when it passes all of them. "
-		       "--device and --group\n"
-		       "name a thing and fail (exit 3) when it does not exist; the "
-		       "others select by a\n"
-		       "property, and when nothing has it the list is empty (exit 0) and "
-		       "a line on standard\n"
-		       "error says so. The tree shows the bridges above the listed "
-		       "devices too. '-' stands\n"
-		       "for none, '?' for what could not be read.",
+	.description =
+		"Filters add up: a device is listed when it passes all of them. --device and "
+		"--group name a thing and fail (exit 3) when it does not exist; the others "
+		"select by a property, and when nothing has it the list is empty (exit 0) and a "
+		"line on standard error says so. The tree shows the bridges above the listed "
+		"devices too. '-' stands for none, '?' for what could not be read.",
 	.run = run,
 };

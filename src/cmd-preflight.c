@@ -243,6 +243,13 @@ static int preflight(const struct mp_render_ops *ops, const struct mp_render_sty
 	};
 
 	mp_checks_run(&ctx, opt_check);
+	if (!findings->len) {
+		/* Silence would read as "ready". */
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"--check %s: none of these was run; they judge a device or a VM, name one",
+			opt_check ? opt_check : "*");
+		return 0;
+	}
 	sum_up(&report);
 	ops->preflight(&report, style, stdout);
 	return report.exit_code;
@@ -278,7 +285,7 @@ const struct mp_cmd mp_cmd_preflight = {
 	.args = "",
 	.options = options,
 	.description =
-		"Reads only. One finding a check, each with its evidence and remedy.\n"
+		"Reads only. One finding a check, each with its evidence and remedy.\n\n"
 		"Exit codes: 0 nothing blocks, 1 a blocking finding, 2 usage, 3 could not look.\n",
 	.run = run,
 };

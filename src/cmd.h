@@ -18,7 +18,8 @@ struct mp_cmd {
 	const char *args;    /* after the options, for the usage line: "CHECK", or "" */
 	int min_args, max_args;
 	const GOptionEntry *options; /* parsed before run(); rows point at the file's statics */
-	const char *description;     /* paragraphs below the options of --help, or NULL */
+	const char *description;     /* below the options of --help, or NULL; paragraphs
+	                                apart by an empty line, wrapped when shown */
 	/*
 	 * ARGC, ARGV: what is left after the options. Returns an enum mp_exit. On failure sets
 	 * ERROR and returns anything: main prints it and derives the code.

@@ -40,6 +40,16 @@ static void print_option(FILE *out, const GOptionEntry *option)
 	print_wrapped(out, option->description, COLUMN);
 }
 
+static void print_description(FILE *out, const char *description)
+{
+	g_auto(GStrv) paragraphs = g_strsplit(description, "\n\n", 0);
+
+	for (char **paragraph = paragraphs; *paragraph; paragraph++) {
+		fputc('\n', out);
+		print_wrapped(out, g_strchomp(g_strdelimit(*paragraph, "\n", ' ')), 0);
+	}
+}
+
 void mp_help_verb(const struct mp_cmd *cmd, const GOptionEntry *common, FILE *out)
 {
 	fprintf(out, "Usage: metis-passthrough %s [OPTION]...%s%s\n", cmd->name,
@@ -50,7 +60,7 @@ void mp_help_verb(const struct mp_cmd *cmd, const GOptionEntry *common, FILE *ou
 	for (const GOptionEntry *option = common; option->long_name; option++)
 		print_option(out, option);
 	if (cmd->description)
-		fprintf(out, "\n%s", cmd->description);
+		print_description(out, cmd->description);
 }
 
 void mp_help_verbs(const struct mp_cmd *const *commands, FILE *out)

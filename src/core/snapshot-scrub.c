@@ -25,6 +25,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "core/fact.h"
 #include "core/snapshot.h"
 
 enum kind { KIND_DSN, KIND_SERIAL, KIND_MAC, KIND_IP4, KIND_IP6, KIND_UUID, KIND_LVM,
@@ -350,7 +351,8 @@ static void scrub_config(struct scrubber *s, struct mp_shot *shot)
 	if (!serial)
 		return;
 	g_snprintf(text, sizeof(text), "%016" G_GINT64_MODIFIER "x", serial);
-	serial = g_ascii_strtoull(replacement(s, KIND_DSN, text), NULL, 16);
+	if (!mp_parse_uint(replacement(s, KIND_DSN, text), 16, &serial))
+		return;
 	g_hash_table_replace(s->words, g_strdup_printf("0x%s", text),
 		g_strdup_printf("0x%016" G_GINT64_MODIFIER "x", serial));
 	copy = g_memdup2(config, size);

@@ -52,6 +52,19 @@ load helpers
 	[[ $stderr == *"metis"* ]]
 }
 
+@test "no check that could run: not an empty 'ready'" {
+	metis 2 preflight --sysroot "$(host forum-node)" --check 'vm-*'
+	assert_usage_error
+}
+
+@test "a part of the checks does not claim the whole" {
+	metis preflight --sysroot "$(host forum-node)" --check iommu-active
+	assert_line --index 0 --partial "the only ones run"
+	metis preflight --sysroot "$(host forum-node)" --check iommu-active --format json
+	assert_json .only iommu-active
+	assert_json '.findings | length' 1
+}
+
 @test "what cannot be read ends with exit 3 and names it" {
 	metis 3 preflight --sysroot /nonexistent
 	[[ $stderr == "metis-passthrough preflight: /nonexistent"* ]]

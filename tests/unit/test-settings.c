@@ -91,7 +91,7 @@ static void bad_files_are_refused(void **state G_GNUC_UNUSED)
 		{ "hugepages: 3\n",
 			"c.yaml:1:12: hugepages: '3' is not one of: 2, 1024, any, off" },
 		{ "waivers: [{check: iommu-active}]\n",
-			"c.yaml:1:32: waivers[0]: key 'reason' is missing" },
+			"c.yaml:1:31: waivers[0]: key 'reason' is missing" },
 		{ "waivers: [{check: iomu-active, reason: x}]\n",
 			"c.yaml:1:19: waivers[0].check: 'iomu-active' matches no check (see "
 			"preflight --list-checks)" },
