@@ -38,6 +38,7 @@ struct mp_irq_chips {
 struct mp_iommu_log {
 	struct mp_fact readable;
 	bool complete;             /* it goes back to the first line of the boot */
+	const char *text; /* the log as read; NULL when it could not be read */
 	struct mp_fact ir_enabled; /* text: the line; ABSENT: not in the log (may have
 				      rotated) */
 	struct mp_fact

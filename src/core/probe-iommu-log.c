@@ -118,6 +118,7 @@ void mp_probe_iommu_log(
 		return;
 	}
 	mp_iommu_log_parse(host, text, log);
+	log->text = mp_host_own(host, g_steal_pointer(&text), g_free);
 	log->readable = mp_fact_known(host, SOURCE_LOG,
 		log->complete ? "since the start of the kernel" : "its start is lost");
 }
