@@ -148,24 +148,17 @@ sub intel_log {
 	return;
 }
 
-my $VM = <<'VM';
-agent: 1
-balloon: 0
-boot: order=scsi0
-cores: 8
-cpu: host
-hostpci0: 0000:86:00.0,pcie=1
-machine: q35
-memory: 16384
-name: metis-guest
-net0: virtio=02:00:00:00:01:01,bridge=vmbr0
-numa: 0
-ostype: l26
-scsi0: local-lvm:vm-101-disk-0,size=64G
-scsihw: virtio-scsi-single
-smbios1: uuid=00000000-0000-4000-8000-000000000101
-sockets: 1
-VM
+# A VM with cards; %more replaces or adds lines, undef removes one.
+sub vm_text {
+	my ($n, %with) = @_;
+	my %line = (agent => 1, balloon => 0, boot => 'order=scsi0', cores => 8, cpu => 'host', machine => 'q35', memory => 16384,
+		name => 'metis-guest', net0 => 'virtio=02:00:00:00:01:01,bridge=vmbr0', numa => 0, ostype => 'l26',
+		scsi0 => 'local-lvm:vm-101-disk-0,size=64G', scsihw => 'virtio-scsi-single',
+		smbios1 => 'uuid=00000000-0000-4000-8000-000000000101', sockets => 1, %{ $with{more} // {} });
+	my $i = 0;
+	$line{ 'hostpci' . $i++ } = $_ for @{ $with{hostpci} };
+	return join '', map { "$_: $line{$_}\n" } grep { defined $line{$_} } sort keys %line;
+}
 
 my $PCI_IDS = <<'IDS';
 #	Entries of the PCI ID database for the devices of this host.
@@ -262,14 +255,14 @@ sub forum_hardware {
 	$n->xeon_devices;
 	$n->xeon_dmar(%with);
 	$n->intel_log;
-	$n->disk_lvm('0000:3b:00.0', 'nvme0n1');
+	$n->disk_lvm('0000:3b:00.0', 'nvme0n1') unless $with{no_disk};
 	$n->bridge;
 	$n->net('0000:18:00.0', 'nic0', 2, up => 1, bridge => 'vmbr0');
 	$n->net('0000:18:00.1', 'nic1', 3);
 	$n->display('0000:02:00.0');
 	$n->bind_ids('1f9d:1100');
 	$n->names;
-	$n->vm(101, $VM);
+	$n->vm(101, $n->vm_text(hostpci => [ '0000:86:00.0,pcie=1' ]));
 	$n->vm(100, "cores: 2\nmemory: 2048\nname: other\nnet0: virtio=02:00:00:00:01:00,bridge=vmbr0\n"
 			. "scsi0: local-lvm:vm-100-disk-0,size=8G\n");
 	return;

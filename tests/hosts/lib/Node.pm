@@ -5,6 +5,9 @@ use strict;
 use warnings;
 use parent -norequire, 'Snap';
 use Acpi;
+use Amd;
+use Boot;
+use Cards;
 use Devices;
 use Forum;
 use Proxmox;
@@ -84,11 +87,30 @@ sub write_modules {
 	return;
 }
 
+# /proc/iomem: what lies in the windows of bridges and what in the BARs, nested.
+sub iomem {
+	my ($n) = @_;
+	my $text = "00000000-00000fff : Reserved\n00001000-0009ffff : System RAM\n00100000-6ccdffff : System RAM\n";
+	for my $bdf (sort keys %{ $n->{pci} }) {
+		my $d = $n->{pci}{$bdf};
+		next if $d->{dead};
+		for my $bar (@{ $d->{bars} // [] }) {
+			next if $bar->{io} || $bar->{unset};
+			$text .= sprintf "%08x-%08x : %s\n", $bar->{at}, $bar->{at} + $bar->{size} - 1, $bdf;
+			$text .= sprintf "  %08x-%08x : %s\n", $bar->{at}, $bar->{at} + $bar->{size} - 1, $d->{driver}
+				if $d->{driver} && $d->{driver} ne 'vfio-pci';
+		}
+	}
+	$n->file('proc/iomem', $text);
+	return;
+}
+
 sub finish {
 	my ($n) = @_;
 	Devices::all($n);
 	$n->interrupts;
 	$n->write_modules;
+	$n->iomem;
 	if (@{ $n->{log} }) {
 		my $time = 0;
 		$n->file('metis-passthrough/klog', join '', map {

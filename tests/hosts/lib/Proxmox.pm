@@ -263,6 +263,10 @@ sub nvme_paths {
 sub disk_lvm_paths {
 	my ($n, $bdf, $disk) = @_;
 	my $at = $n->nvme_paths($bdf, $disk, '259:0', 3);
+	$n->file('etc/fstab', "# <file system> <mount point> <type> <options> <dump> <pass>\n/dev/pve/root / ext4 errors=remount-ro 0 1\n"
+			. "UUID=0000-0001 /boot/efi vfat defaults 0 1\n/dev/pve/swap none swap sw 0 0\nproc /proc proc defaults 0 0\n");
+	$n->udev('259:2', ID_FS_TYPE => 'vfat', ID_FS_UUID => '0000-0001', ID_PART_ENTRY_NUMBER => 2);
+	$n->udev('259:3', ID_FS_TYPE => 'LVM2_member', ID_FS_UUID => 'iNvEnT-eDiN-vEnT-eDiN-vEnT-eDiN-vEnTeD', ID_PART_ENTRY_NUMBER => 3);
 	my $i = 0;
 	for my $volume (qw(swap root data_tmeta data_tdata)) {
 		my $dm = "sys/devices/virtual/block/dm-$i";
@@ -343,6 +347,9 @@ sub bind_ids {
 	$n->module(qw(vfio vfio_iommu_type1 vfio_pci vfio_pci_core iommufd));
 	$n->file('sys/module/vfio_pci/parameters/ids', "$ids\n");
 	$n->file('sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts', "N\n");
+	$n->initramfs(vfio => 1, files => { 'etc/modprobe.d/pve-blacklist.conf' => "blacklist nvidiafb\n",
+		'etc/modprobe.d/vfio.conf' => "options vfio-pci ids=$ids\nsoftdep metis pre: vfio-pci\n",
+		'conf/modules' => "vfio\nvfio_iommu_type1\nvfio_pci\n" });
 	return;
 }
 
