@@ -139,6 +139,22 @@ static void say_pin_missing(struct mp_check_ctx *ctx, const struct mp_pin *pin)
 		"power cable, and look at 'journalctl -k -b -g pciehp'.");
 }
 
+static void say_missing(struct mp_check_ctx *ctx)
+{
+	g_autoptr(GString) names = g_string_new(NULL);
+	struct mp_finding *finding;
+
+	for (guint i = 0; i < ctx->missing->len; i++)
+		g_string_append_printf(names, "%s%s", i ? ", " : "",
+			(const char *)ctx->missing->pdata[i]);
+	finding = mp_check_say(ctx, MP_FAIL, "Not on this host: %s.", names->str);
+	mp_finding_fact(finding, &ctx->host->devices_fact);
+	mp_finding_remedy(finding,
+		"Look for it in 'metis-passthrough list'. If it was there: 'echo 1 > "
+		"/sys/bus/pci/rescan', then power off, check seat and power cable, and look at "
+		"'journalctl -k -b -g pciehp'.");
+}
+
 void mp_check_device_present(struct mp_check_ctx *ctx)
 {
 	const GPtrArray *pins = ctx->config->cards;
@@ -161,6 +177,10 @@ void mp_check_device_present(struct mp_check_ctx *ctx)
 		}
 		g_string_append_printf(
 			names, "%s%s", names->len ? ", " : "", pin->address);
+	}
+	if (ctx->missing && ctx->missing->len) {
+		say_missing(ctx);
+		return;
 	}
 	for (guint i = 0; i < ctx->wanted->len; i++) {
 		const struct mp_pci *device = ctx->wanted->pdata[i];
