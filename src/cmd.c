@@ -15,6 +15,8 @@ const struct mp_render_ops *mp_cmd_format(const char *format, GError **error)
 
 	if (!ops)
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "there is no format '%s'", format);
+	else if (ops->prepare && !ops->prepare(error))
+		return NULL;
 	return ops;
 }
 

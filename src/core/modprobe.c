@@ -15,19 +15,34 @@
 #include <unistd.h>
 
 #include "core/boot.h"
+#include "core/lazy.h"
 #include "core/modules.h"
+
+#define KMOD_SYMBOLS(X)                     \
+	X(kmod_new)                         \
+	X(kmod_unref)                       \
+	X(kmod_config_get_options)          \
+	X(kmod_config_get_softdeps)         \
+	X(kmod_config_get_blacklists)       \
+	X(kmod_config_get_install_commands) \
+	X(kmod_config_get_aliases)          \
+	X(kmod_config_iter_next)            \
+	X(kmod_config_iter_get_key)         \
+	X(kmod_config_iter_get_value)       \
+	X(kmod_config_iter_free_iter)
+MP_LAZY(kmod, KMOD_SYMBOLS)
 
 typedef struct kmod_config_iter *(*get_config)(const struct kmod_ctx *ctx);
 
 static const struct {
 	enum mp_modprobe_kind kind;
-	get_config get;
+	get_config *get;
 } kinds[] = {
-	{ MP_MODPROBE_OPTIONS, kmod_config_get_options },
-	{ MP_MODPROBE_SOFTDEP, kmod_config_get_softdeps },
-	{ MP_MODPROBE_BLACKLIST, kmod_config_get_blacklists },
-	{ MP_MODPROBE_INSTALL, kmod_config_get_install_commands },
-	{ MP_MODPROBE_ALIAS, kmod_config_get_aliases },
+	{ MP_MODPROBE_OPTIONS, &kmod.kmod_config_get_options },
+	{ MP_MODPROBE_SOFTDEP, &kmod.kmod_config_get_softdeps },
+	{ MP_MODPROBE_BLACKLIST, &kmod.kmod_config_get_blacklists },
+	{ MP_MODPROBE_INSTALL, &kmod.kmod_config_get_install_commands },
+	{ MP_MODPROBE_ALIAS, &kmod.kmod_config_get_aliases },
 };
 
 /*
@@ -41,7 +56,7 @@ static struct kmod_ctx *quiet_kmod_new(const char *const *paths)
 
 	g_setenv("KMOD_LOG", "0", TRUE);
 	/* The directory is where modules would be looked for; none is asked for. */
-	ctx = kmod_new("/proc/self/fd", paths);
+	ctx = kmod.kmod_new("/proc/self/fd", paths);
 	if (before)
 		g_setenv("KMOD_LOG", before, TRUE);
 	else
@@ -54,10 +69,10 @@ static unsigned count(struct kmod_ctx *ctx, get_config get)
 	struct kmod_config_iter *iter = get(ctx);
 	unsigned n = 0;
 
-	while (iter && kmod_config_iter_next(iter))
+	while (iter && kmod.kmod_config_iter_next(iter))
 		n++;
 	if (iter)
-		kmod_config_iter_free_iter(iter);
+		kmod.kmod_config_iter_free_iter(iter);
 	return n;
 }
 
@@ -86,11 +101,11 @@ static void add_line(struct mp_host *host, GPtrArray *lines, enum mp_modprobe_ki
 static void take_kind(struct mp_host *host, struct kmod_ctx *ctx, size_t k, unsigned keep,
 	const char *file, GPtrArray *lines)
 {
-	struct kmod_config_iter *iter = kinds[k].get(ctx);
+	struct kmod_config_iter *iter = (*kinds[k].get)(ctx);
 
-	while (keep-- && iter && kmod_config_iter_next(iter)) {
-		const char *key = kmod_config_iter_get_key(iter);
-		const char *value = kmod_config_iter_get_value(iter);
+	while (keep-- && iter && kmod.kmod_config_iter_next(iter)) {
+		const char *key = kmod.kmod_config_iter_get_key(iter);
+		const char *value = kmod.kmod_config_iter_get_value(iter);
 
 		/* An alias' key is the alias, its value the module. */
 		if (kinds[k].kind == MP_MODPROBE_ALIAS)
@@ -99,7 +114,7 @@ static void take_kind(struct mp_host *host, struct kmod_ctx *ctx, size_t k, unsi
 			add_line(host, lines, kinds[k].kind, key, value, file);
 	}
 	if (iter)
-		kmod_config_iter_free_iter(iter);
+		kmod.kmod_config_iter_free_iter(iter);
 }
 
 static int memory_file(const char *text, size_t size)
@@ -129,8 +144,11 @@ int mp_modprobe_parse(struct mp_host *host, const char *file, const char *text, 
 	GPtrArray *lines)
 {
 	static const char *const no_paths[] = { NULL };
-	int fd = memory_file(text, size);
+	int fd;
 
+	if (mp_lazy_load(LIBKMOD_SONAME, kmod_names, (void **)&kmod))
+		return -ELIBACC;
+	fd = memory_file(text, size);
 	if (fd < 0)
 		return fd;
 	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
@@ -140,16 +158,16 @@ int mp_modprobe_parse(struct mp_host *host, const char *file, const char *text, 
 
 	close(fd);
 	for (size_t k = 0; ctx && empty && k < G_N_ELEMENTS(kinds); k++) {
-		unsigned own = count(empty, kinds[k].get), all = count(ctx, kinds[k].get);
+		unsigned own = count(empty, *kinds[k].get), all = count(ctx, *kinds[k].get);
 
 		take_kind(host, ctx, k, all > own ? all - own : 0, file, lines);
 	}
 	int err = ctx && empty ? 0 : -ENOMEM;
 
 	if (ctx)
-		kmod_unref(ctx);
+		kmod.kmod_unref(ctx);
 	if (empty)
-		kmod_unref(empty);
+		kmod.kmod_unref(empty);
 	return err;
 }
 

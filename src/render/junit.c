@@ -13,7 +13,24 @@
 #include <libxml/xmlwriter.h>
 #include <string.h>
 
+#include "core/error.h"
+#include "core/lazy.h"
 #include "render/render.h"
+
+#define XML_SYMBOLS(X) \
+	X(xmlBufferContent) \
+	X(xmlBufferCreate) \
+	X(xmlBufferFree) \
+	X(xmlFreeTextWriter) \
+	X(xmlNewTextWriterMemory) \
+	X(xmlTextWriterEndDocument) \
+	X(xmlTextWriterEndElement) \
+	X(xmlTextWriterSetIndent) \
+	X(xmlTextWriterStartDocument) \
+	X(xmlTextWriterStartElement) \
+	X(xmlTextWriterWriteAttribute) \
+	X(xmlTextWriterWriteString)
+MP_LAZY(xml, XML_SYMBOLS)
 
 /* XML 1.0 knows no control characters, not even escaped, and no U+FFFE, U+FFFF. */
 static xmlChar *xml_text(const char *text)
@@ -34,7 +51,7 @@ static void add_attribute(xmlTextWriter *writer, const char *name, const char *t
 {
 	g_autofree xmlChar *clean = xml_text(text);
 
-	xmlTextWriterWriteAttribute(writer, BAD_CAST name, clean);
+	xml.xmlTextWriterWriteAttribute(writer, BAD_CAST name, clean);
 }
 
 static void add_number(xmlTextWriter *writer, const char *name, guint number)
@@ -92,20 +109,20 @@ static void add_case(xmlTextWriter *writer, const struct mp_finding *finding, bo
 	g_autofree char *text = details(finding);
 	g_autofree xmlChar *clean = xml_text(text);
 
-	xmlTextWriterStartElement(writer, BAD_CAST "testcase");
+	xml.xmlTextWriterStartElement(writer, BAD_CAST "testcase");
 	add_attribute(writer, "classname", mp_check_topic(finding->id));
 	add_attribute(writer, "name", name);
 	if (element) {
-		xmlTextWriterStartElement(writer, BAD_CAST element);
+		xml.xmlTextWriterStartElement(writer, BAD_CAST element);
 		add_attribute(writer, "message", finding->summary);
 		if (strcmp(element, "skipped") != 0)
 			add_attribute(writer, "type", mp_severity_name(finding->severity));
 	} else {
-		xmlTextWriterStartElement(writer, BAD_CAST "system-out");
+		xml.xmlTextWriterStartElement(writer, BAD_CAST "system-out");
 	}
-	xmlTextWriterWriteString(writer, clean);
-	xmlTextWriterEndElement(writer);
-	xmlTextWriterEndElement(writer);
+	xml.xmlTextWriterWriteString(writer, clean);
+	xml.xmlTextWriterEndElement(writer);
+	xml.xmlTextWriterEndElement(writer);
 }
 
 /* Findings FROM to TO are of one topic; TOPIC NULL: the totals of all. */
@@ -137,26 +154,36 @@ static const char *topic_at(const struct mp_preflight_report *report, guint inde
 static void add_suite(
 	xmlTextWriter *writer, const struct mp_preflight_report *report, guint from, guint to)
 {
-	xmlTextWriterStartElement(writer, BAD_CAST "testsuite");
+	xml.xmlTextWriterStartElement(writer, BAD_CAST "testsuite");
 	add_attribute(writer, "name", topic_at(report, from));
 	add_counts(writer, report, from, to);
 	for (guint i = from; i < to; i++)
 		add_case(writer, report->findings->pdata[i], report->strict);
-	xmlTextWriterEndElement(writer);
+	xml.xmlTextWriterEndElement(writer);
+}
+
+static bool prepare(GError **error)
+{
+	const char *why = mp_lazy_load(LIBXML_SONAME, xml_names, (void **)&xml);
+
+	if (why)
+		g_set_error(error, MP_ERROR, MP_ERROR_IO,
+			"format junit: cannot load libxml2 (Debian package libxml2): %s", why);
+	return !why;
 }
 
 static void preflight(const struct mp_preflight_report *report,
 	const struct mp_render_style *style G_GNUC_UNUSED, FILE *out)
 {
-	xmlBuffer *buffer = xmlBufferCreate();
-	xmlTextWriter *writer = buffer ? xmlNewTextWriterMemory(buffer, 0) : NULL;
+	xmlBuffer *buffer = xml.xmlBufferCreate();
+	xmlTextWriter *writer = buffer ? xml.xmlNewTextWriterMemory(buffer, 0) : NULL;
 	guint from = 0;
 
 	if (!writer)
 		g_error("out of memory");
-	xmlTextWriterSetIndent(writer, 1);
-	xmlTextWriterStartDocument(writer, NULL, "UTF-8", NULL);
-	xmlTextWriterStartElement(writer, BAD_CAST "testsuites");
+	xml.xmlTextWriterSetIndent(writer, 1);
+	xml.xmlTextWriterStartDocument(writer, NULL, "UTF-8", NULL);
+	xml.xmlTextWriterStartElement(writer, BAD_CAST "testsuites");
 	add_attribute(writer, "name", "metis-passthrough preflight");
 	add_counts(writer, report, 0, report->findings->len);
 	for (guint i = 1; i <= report->findings->len; i++) {
@@ -166,10 +193,14 @@ static void preflight(const struct mp_preflight_report *report,
 		add_suite(writer, report, from, i);
 		from = i;
 	}
-	xmlTextWriterEndDocument(writer);
-	xmlFreeTextWriter(writer);
-	fputs((const char *)xmlBufferContent(buffer), out);
-	xmlBufferFree(buffer);
+	xml.xmlTextWriterEndDocument(writer);
+	xml.xmlFreeTextWriter(writer);
+	fputs((const char *)xml.xmlBufferContent(buffer), out);
+	xml.xmlBufferFree(buffer);
 }
 
-const struct mp_render_ops mp_render_junit = { .name = "junit", .preflight = preflight };
+const struct mp_render_ops mp_render_junit = {
+	.name = "junit",
+	.prepare = prepare,
+	.preflight = preflight,
+};

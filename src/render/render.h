@@ -44,6 +44,8 @@ struct mp_list_report {
 
 struct mp_render_ops {
 	const char *name; /* "text", "json", "junit" */
+	/* What has to succeed before the others are called; NULL: nothing. */
+	bool (*prepare)(GError **error);
 	/* Each is NULL where the format has no such report. */
 	void (*preflight)(const struct mp_preflight_report *, const struct mp_render_style *, FILE *out);
 	void (*list)(const struct mp_list_report *, const struct mp_render_style *, FILE *out);
