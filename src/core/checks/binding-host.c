@@ -92,7 +92,7 @@ static struct mp_finding *judge_kernels(struct mp_check_ctx *ctx, const struct t
 	struct mp_finding *f;
 
 	if (tally->running_bad) {
-		f = mp_check_say(ctx, MP_FAIL, "the running kernel %s lacks modules of VFIO",
+		f = mp_check_say(ctx, MP_FAIL, "The running kernel %s lacks modules of VFIO",
 			tally->running_bad->release);
 		mp_finding_remedy(f, "boot a kernel that has them (Proxmox: apt install "
 			"proxmox-default-kernel; Debian: linux-image-amd64, not a cloud kernel)");
@@ -100,24 +100,24 @@ static struct mp_finding *judge_kernels(struct mp_check_ctx *ctx, const struct t
 		f = mp_check_say(ctx, MP_PASS, "vfio-pci is loaded");
 	} else if (!modules->kernels->len || !mp_host_kernel(host)) {
 		f = mp_check_say(ctx, MP_UNSURE,
-			"the module lists of the running kernel are not there, so whether it has "
+			"The module lists of the running kernel are not there, so whether it has "
 			"VFIO is not known");
 		mp_finding_remedy(f,
 			"try 'modprobe vfio-pci'; after an upgrade of the kernel's package reboot");
 	} else if (tally->unknown) {
 		f = mp_check_say(ctx, MP_UNSURE,
-			"the module lists of kernel %s could not be read",
+			"The module lists of kernel %s could not be read",
 			tally->unknown->release);
 		mp_finding_remedy(f, "as root: ls -l /lib/modules/%s/modules.dep; depmod -a %s",
 			tally->unknown->release, tally->unknown->release);
 	} else if (tally->other_bad) {
 		f = mp_check_say(ctx, MP_WARN,
-			"the installed kernel %s lacks modules of VFIO: passthrough ends if it is "
+			"The installed kernel %s lacks modules of VFIO: passthrough ends if it is "
 			"booted", tally->other_bad->release);
 		mp_finding_remedy(f, "remove that kernel, or pin another (proxmox-boot-tool kernel "
 			"pin RELEASE)");
 	} else {
-		f = mp_check_say(ctx, MP_PASS, "every installed kernel has VFIO%s",
+		f = mp_check_say(ctx, MP_PASS, "Every installed kernel has VFIO%s",
 			loaded ? ", and vfio-pci is loaded" : "; vfio-pci is loaded on demand");
 	}
 	return f;
@@ -184,14 +184,14 @@ void mp_check_vfio_virqfd_stale(struct mp_check_ctx *ctx)
 		named = in_images;
 	if (!named && modules->unreadable->len) {
 		f = mp_check_say(ctx, MP_UNSURE,
-			"whether vfio_virqfd is still asked for could not be read");
+			"Whether vfio_virqfd is still asked for could not be read");
 		mp_finding_fact(f, modules->unreadable->pdata[0]);
 		mp_finding_remedy(f, "grep -r vfio_virqfd /etc/modules /etc/modules-load.d "
 			"/etc/initramfs-tools/modules");
 		return;
 	}
 	if (!named) {
-		mp_check_say(ctx, MP_PASS, "nothing asks for the old module vfio_virqfd");
+		mp_check_say(ctx, MP_PASS, "Nothing asks for the old module vfio_virqfd");
 		return;
 	}
 	if (!lacking && (unknown || !modules->kernels->len)) {

@@ -158,12 +158,12 @@ static struct mp_finding *config_is_missing(struct mp_check_ctx *ctx, const stru
 
 	if (ctx->host->modules->unreadable->len) {
 		f = mp_check_say(ctx, MP_UNSURE,
-			"nothing that could be read gives the device to vfio-pci, but not all of the "
+			"Nothing that could be read gives the device to vfio-pci, but not all of the "
 			"configuration could be read");
 		mp_finding_remedy(f, "look at the files named in the evidence");
 	} else if (replaced && effective && file) {
 		f = mp_check_say(ctx, MP_WARN,
-			"the ids= of %s names the device, but %s sets ids= again and the last one "
+			"The ids= of %s names the device, but %s sets ids= again and the last one "
 			"replaces all others", replaced->file, file);
 		mp_finding_evidence(f, replaced->file, "%s", replaced->value);
 		mp_finding_evidence(f, file, "ids=%s", effective);
@@ -171,12 +171,12 @@ static struct mp_finding *config_is_missing(struct mp_check_ctx *ctx, const stru
 			rebuild(ctx->host));
 	} else if (matters_early(ctx->profile, ctx->device)) {
 		f = mp_check_say(ctx, MP_WARN,
-			"at the next boot %s takes the card before any VM can: it leaves DMA and "
+			"At the next boot %s takes the card before any VM can: it leaves DMA and "
 			"interrupt addresses in the card that a VM would inherit", modules);
 		config_remedy(f, ctx, bind->host_modules);
 	} else {
 		f = mp_check_say(ctx, MP_INFO,
-			"at the next boot %s takes the device; Proxmox gives it to vfio-pci when the "
+			"At the next boot %s takes the device; Proxmox gives it to vfio-pci when the "
 			"VM starts, which is fine for this kind of device", modules);
 	}
 	return f;
@@ -199,7 +199,7 @@ static struct mp_finding *config_is_there(struct mp_check_ctx *ctx, const struct
 			"then: %s", file, ctx->device->bdf, rebuild(ctx->host));
 		return f;
 	}
-	f = pass(ctx, "the configuration gives the device to vfio-pci at boot");
+	f = pass(ctx, "The configuration gives the device to vfio-pci at boot");
 	mp_finding_evidence(f, bind->vfio_file, "%s%s",
 		by_ids ? "ids=" : "driver_override vfio-pci", by_ids ? ids : "");
 	if (bind->order_file)
@@ -217,7 +217,7 @@ void mp_check_binding_config(struct mp_check_ctx *ctx)
 
 	mp_bind_simulate(host, kernel, ctx->device, ctx->profile, &bind);
 	if (bind.outcome == MP_BIND_UNKNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "who takes the device at boot is not known: %s",
+		f = mp_check_say(ctx, MP_UNSURE, "Who takes the device at boot is not known: %s",
 			bind.why);
 		mp_finding_remedy(f, "see 'lspci -k -s %s' after the next boot", ctx->device->bdf);
 		mp_finding_fact(f, &host->modules->kernels_fact);
@@ -235,9 +235,9 @@ void mp_check_binding_config(struct mp_check_ctx *ctx)
 	} else if (bind.vfio_file) {
 		f = config_is_there(ctx, &bind, kernel);
 	} else if (bind.outcome == MP_BIND_NOBODY) {
-		f = pass(ctx, bind.order_file ? "the host's driver is kept away from the device: it "
+		f = pass(ctx, bind.order_file ? "The host's driver is kept away from the device: it "
 						"stays free until the VM starts" :
-						"no module of the host wants the device: it stays "
+						"No module of the host wants the device: it stays "
 						"free until the VM starts");
 		if (bind.order_file)
 			mp_finding_evidence(f, bind.order_file, "blacklist or install");
@@ -262,11 +262,11 @@ void mp_check_binding_early(struct mp_check_ctx *ctx)
 	mp_bind_simulate(ctx->host, kernel, ctx->device, ctx->profile, &bind);
 	modules = join(bind.host_modules);
 	if (bind.outcome == MP_BIND_UNKNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "which driver comes first at boot is not known: %s",
+		f = mp_check_say(ctx, MP_UNSURE, "Which driver comes first at boot is not known: %s",
 			bind.why);
 		mp_finding_remedy(f, "see 'lspci -k -s %s' after the next boot", ctx->device->bdf);
 	} else if (bind.outcome == MP_BIND_NOBODY) {
-		f = pass(ctx, "no driver of the host is loaded for the device, so none can come first");
+		f = pass(ctx, "No driver of the host is loaded for the device, so none can come first");
 	} else if (bind.outcome == MP_BIND_VFIO) {
 		f = pass(ctx, "vfio-pci comes before any driver of the host");
 		if (bind.order_file)
@@ -279,7 +279,7 @@ void mp_check_binding_early(struct mp_check_ctx *ctx)
 		mp_finding_evidence(f, bind.vfio_file, "gives the device to vfio-pci");
 	} else {
 		f = mp_check_say(ctx, MP_SKIP,
-			"nothing binds the device to vfio-pci at boot (see binding-config)");
+			"Nothing binds the device to vfio-pci at boot (see binding-config)");
 	}
 	add_unreadable(f, ctx->host);
 	mp_bind_clear(&bind);
@@ -336,7 +336,7 @@ static void judge_image(const struct mp_check_ctx *ctx, const struct mp_kernel *
 static void initramfs_verdict(struct mp_check_ctx *ctx, const struct mp_bind *wanted)
 {
 	const GPtrArray *images = ctx->host->initramfs->images;
-	struct mp_finding *f = mp_check_say(ctx, MP_UNSURE, "no initramfs image could be judged");
+	struct mp_finding *f = mp_check_say(ctx, MP_UNSURE, "No initramfs image could be judged");
 	struct image_tally tally = { NULL, NULL, NULL, 0 };
 	g_autofree char *summary = NULL;
 	enum mp_severity severity = MP_UNSURE;
@@ -349,20 +349,20 @@ static void initramfs_verdict(struct mp_check_ctx *ctx, const struct mp_bind *wa
 	if (tally.late) {
 		severity = MP_WARN;
 		summary = g_strdup_printf(
-			"the initramfs of kernel %s has the host's driver and nothing in it gives the "
+			"The initramfs of kernel %s has the host's driver and nothing in it gives the "
 			"device to vfio-pci first", tally.late->kernel);
 	} else if (tally.stale) {
 		severity = MP_WARN;
 		summary = g_strdup_printf(
-			"the initramfs of kernel %s loads vfio-pci with older options, which do not "
+			"The initramfs of kernel %s loads vfio-pci with older options, which do not "
 			"name the device", tally.stale->kernel);
 	} else if (tally.unknown) {
-		summary = g_strdup_printf("the initramfs of kernel %s could not be read: %s",
+		summary = g_strdup_printf("The initramfs of kernel %s could not be read: %s",
 			tally.unknown->kernel,
 			tally.unknown->fact.why ? tally.unknown->fact.why : "no reason given");
 	} else if (tally.judged) {
 		severity = MP_PASS;
-		summary = g_strdup("in no initramfs image does a host driver come before vfio-pci");
+		summary = g_strdup("In no initramfs image does a host driver come before vfio-pci");
 	}
 	f->severity = severity;
 	if (summary) {
@@ -385,12 +385,12 @@ void mp_check_initramfs_binding(struct mp_check_ctx *ctx)
 	mp_bind_simulate(ctx->host, kernel, ctx->device, ctx->profile, &bind);
 	if (bind.outcome == MP_BIND_UNKNOWN) {
 		f = mp_check_say(ctx, MP_UNSURE,
-			"what the initramfs images should hold is not known: %s", bind.why);
+			"What the initramfs images should hold is not known: %s", bind.why);
 		mp_finding_remedy(f,
 			"as root: lsinitramfs /boot/initrd.img-$(uname -r) | grep -E 'vfio|modprobe.d'");
 	} else if (bind.outcome == MP_BIND_HOST && !bind.vfio_file) {
 		mp_check_say(ctx, MP_SKIP,
-			"nothing binds the device to vfio-pci at boot (see binding-config)");
+			"Nothing binds the device to vfio-pci at boot (see binding-config)");
 	} else {
 		initramfs_verdict(ctx, &bind);
 	}

@@ -67,7 +67,7 @@ void mp_check_binding_effective(struct mp_check_ctx *ctx)
 	struct mp_finding *f;
 
 	if (device->driver.know == MP_UNKNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "which driver has the device could not be read");
+		f = mp_check_say(ctx, MP_UNSURE, "Which driver has the device could not be read");
 		mp_finding_remedy(f, "lspci -k -s %s", device->bdf);
 	} else if (override->know == MP_KNOWN && *override->text &&
 		!is_passthrough_driver(override)) {
@@ -84,7 +84,7 @@ void mp_check_binding_effective(struct mp_check_ctx *ctx)
 		return;
 	} else {
 		f = mp_check_say(ctx, MP_INFO,
-			"no driver has the device: VFIO can take it when the VM starts");
+			"No driver has the device: VFIO can take it when the VM starts");
 	}
 	mp_finding_fact(f, &device->driver);
 	mp_finding_fact(f, override);
@@ -170,7 +170,7 @@ void mp_check_host_driver_taint(struct mp_check_ctx *ctx)
 
 	if (!leaves_traces(profile, device) || !(profile->modules->len + profile->drivers->len)) {
 		mp_check_say(ctx, MP_SKIP,
-			"the profile %s knows of no state that a host driver leaves in the device",
+			"The profile %s knows of no state that a host driver leaves in the device",
 			profile->name);
 		return;
 	}
@@ -178,23 +178,23 @@ void mp_check_host_driver_taint(struct mp_check_ctx *ctx)
 		trace = trace_in_log(log->text, profile, device->bdf);
 	if (is_host_driver(&device->driver, profile)) {
 		f = mp_check_say(ctx, MP_FAIL,
-			"the host's driver %s has the card now and arms its DMA window and interrupt "
+			"The host's driver %s has the card now and arms its DMA window and interrupt "
 			"registers, which a VM would inherit", device->driver.text);
 		taint_remedy(f, profile);
 	} else if (trace) {
 		f = mp_check_say(ctx, MP_WARN,
-			"the host's driver had the card since the host was started: what it wrote into "
+			"The host's driver had the card since the host was started: what it wrote into "
 			"the card's registers may still be there");
 		mp_finding_evidence(f, log->readable.source, "%s", trace);
 		taint_remedy(f, profile);
 	} else if (module) {
 		f = mp_check_say(ctx, MP_WARN,
-			"the host's driver module %s is loaded: it may have had the card, and takes it "
+			"The host's driver module %s is loaded: it may have had the card, and takes it "
 			"whenever it is free", module);
 		taint_remedy(f, profile);
 	} else if (!have_log || !log->complete) {
 		f = mp_check_say(ctx, MP_UNSURE,
-			"the host's driver is not loaded now, but whether it was since the host was "
+			"The host's driver is not loaded now, but whether it was since the host was "
 			"started is not known: the kernel's log %s",
 			have_log ? "does not go back that far" : "could not be read");
 		mp_finding_remedy(f, "journalctl -k -b | grep -E '(%s|%s)'; when in doubt power the "
@@ -204,11 +204,11 @@ void mp_check_host_driver_taint(struct mp_check_ctx *ctx)
 	} else if (host->modules->proc_modules.know != MP_KNOWN ||
 		device->driver.know == MP_UNKNOWN) {
 		f = mp_check_say(ctx, MP_UNSURE,
-			"whether the host's driver is loaded could not be read");
+			"Whether the host's driver is loaded could not be read");
 		mp_finding_remedy(f, "lsmod; lspci -k -s %s", device->bdf);
 	} else {
 		f = mp_check_say(ctx, MP_PASS,
-			"the host's driver was not loaded since the host was started");
+			"The host's driver was not loaded since the host was started");
 	}
 	mp_finding_fact(f, &device->driver);
 	mp_finding_fact(f, &host->modules->proc_modules);

@@ -23,20 +23,20 @@ static void bootloader_known(struct mp_check_ctx *ctx)
 	case MP_LOADER_PBT_GRUB:
 	case MP_LOADER_PBT_SYSTEMD_BOOT:
 	case MP_LOADER_SYSTEMD_BOOT:
-		f = mp_check_say(ctx, MP_PASS, "this host boots by %s: %s",
+		f = mp_check_say(ctx, MP_PASS, "This host boots by %s: %s",
 			mp_loader_name(boot->loader), boot->loader_why);
 		break;
 	case MP_LOADER_PBT_BOTH:
 		f = mp_check_say(ctx, MP_INFO,
-			"%s; a change goes into both files, which is safe", boot->loader_why);
+			"A change goes into both files, which is safe: %s", boot->loader_why);
 		break;
 	case MP_LOADER_OTHER:
-		f = mp_check_say(ctx, MP_INFO, "%s; its command line is changed elsewhere",
-			boot->loader_why);
+		f = mp_check_say(ctx, MP_INFO,
+			"No boot loader's file holds the command line: %s", boot->loader_why);
 		break;
 	case MP_LOADER_UNKNOWN:
 	default:
-		f = mp_check_say(ctx, MP_UNSURE, "which boot loader starts this host is not clear: %s",
+		f = mp_check_say(ctx, MP_UNSURE, "Which boot loader starts this host is not clear: %s",
 			boot->loader_why ? boot->loader_why : "nothing was read");
 		mp_finding_remedy(f,
 			"compare 'proxmox-boot-tool status', 'efibootmgr -v' and 'bootctl status'; "
@@ -95,7 +95,7 @@ static void cmdline_running(struct mp_check_ctx *ctx)
 	bool told = true;
 
 	if (boot->cmdline.know != MP_KNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "the kernel's command line could not be read");
+		f = mp_check_say(ctx, MP_UNSURE, "The kernel's command line could not be read");
 		mp_finding_fact(f, &boot->cmdline);
 		mp_finding_remedy(f, "read /proc/cmdline on the host itself");
 		return;
@@ -109,14 +109,14 @@ static void cmdline_running(struct mp_check_ctx *ctx)
 		f = mp_check_say(ctx, worst->severity, "%s %s", worst->parameter, worst->meaning);
 	else if (!told)
 		f = mp_check_say(ctx, MP_UNSURE,
-			"whether this kernel needs intel_iommu=on could not be told");
+			"Whether this kernel needs intel_iommu=on could not be told");
 	else if (worst)
 		f = mp_check_say(ctx, MP_INFO,
-			"the command line has what passthrough needs; %s %s", worst->parameter,
+			"The command line has what passthrough needs; %s %s", worst->parameter,
 			worst->meaning);
 	else
 		f = mp_check_say(ctx, MP_PASS,
-			"the command line has what passthrough needs on this kernel");
+			"The command line has what passthrough needs on this kernel");
 	mp_finding_fact(f, &boot->cmdline);
 	for (guint i = 0; i < notes->len; i++) {
 		const struct mp_param_note *note = notes->pdata[i];
@@ -197,7 +197,7 @@ static void cmdline_staged(struct mp_check_ctx *ctx)
 			boot->staged.know != MP_KNOWN ? &boot->staged : &boot->cmdline;
 
 		f = mp_check_say(ctx, MP_UNSURE,
-			"the command line of the next boot could not be told: %s",
+			"The command line of the next boot could not be told: %s",
 			why->know == MP_ABSENT ? "the file is not there" : why->why);
 		add_staged_facts(f, boot);
 		mp_finding_remedy(f, "after the next reboot compare /proc/cmdline with what you "
@@ -210,7 +210,7 @@ static void cmdline_staged(struct mp_check_ctx *ctx)
 	g_autofree char *dead = dead_parameters(boot, &dead_file);
 
 	if (lost || gained) {
-		f = mp_check_say(ctx, MP_WARN, "the next boot will differ from this one: %s%s%s%s%s",
+		f = mp_check_say(ctx, MP_WARN, "The next boot will differ from this one: %s%s%s%s%s",
 			lost ? "without " : "", lost ? lost : "", lost && gained ? ", " : "",
 			gained ? "with " : "", gained ? gained : "");
 		mp_finding_remedy(f, "if that is what you want: reboot, then run preflight again; if "
@@ -230,7 +230,7 @@ static void cmdline_staged(struct mp_check_ctx *ctx)
 		mp_finding_remedy(f, "if you want it: %s", how);
 	} else {
 		f = mp_check_say(ctx, MP_PASS,
-			"the next boot has the same IOMMU, VFIO and memory parameters as this one");
+			"The next boot has the same IOMMU, VFIO and memory parameters as this one");
 	}
 	add_staged_facts(f, boot);
 }

@@ -63,7 +63,7 @@ static void headroom_of_vm(struct mp_check_ctx *ctx)
 			vm->id);
 	} else {
 		f = mp_check_say(ctx, MP_PASS,
-			"the %.1f GiB of VM %s, all pinned by VFIO, fit into the available memory",
+			"The %.1f GiB of VM %s, all pinned by VFIO, fit into the available memory",
 			need / GIB, vm->id);
 	}
 	mp_finding_fact(f, &memory->meminfo);
@@ -77,7 +77,7 @@ static void memory_headroom(struct mp_check_ctx *ctx)
 	struct mp_finding *f;
 
 	if (memory->meminfo.know != MP_KNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "how much memory this host has could not be read");
+		f = mp_check_say(ctx, MP_UNSURE, "How much memory this host has could not be read");
 		mp_finding_fact(f, &memory->meminfo);
 		mp_finding_remedy(f, "see /proc/meminfo, lines MemTotal and MemAvailable");
 		return;
@@ -88,17 +88,17 @@ static void memory_headroom(struct mp_check_ctx *ctx)
 	}
 	if (idle > memory->total / 2) {
 		f = mp_check_say(ctx, MP_WARN,
-			"more than half of this host's memory is reserved as huge pages that nobody "
+			"More than half of this host's memory is reserved as huge pages that nobody "
 			"uses, and VMs without hugepages= cannot have it");
 		mp_finding_remedy(f, "reserve fewer (sysctl vm.nr_hugepages, hugepages= on the "
 			"kernel command line), or set hugepages= in the VMs");
 	} else if (memory->available < RESERVE) {
 		f = mp_check_say(ctx, MP_WARN,
-			"less than 1 GiB of memory is available, too little to pin any VM's memory");
+			"Less than 1 GiB of memory is available, too little to pin any VM's memory");
 		mp_finding_remedy(f, "stop other VMs or add memory");
 	} else {
 		f = mp_check_say(ctx, MP_PASS,
-			"memory is available; a VM with the card pins all of its own at start "
+			"Memory is available; a VM with the card pins all of its own at start "
 			"(--vm compares)");
 	}
 	mp_finding_fact(f, &memory->meminfo);
@@ -147,7 +147,7 @@ static void huge_vm(struct mp_check_ctx *ctx)
 			"does not have", vm->id, mib);
 		mp_finding_remedy(f, "qm set %s --hugepages 2", vm->id);
 	} else if (is_running(vm) || pool->free >= need) {
-		f = mp_check_say(ctx, MP_PASS, "there are huge pages of %u MiB for VM %s", mib, vm->id);
+		f = mp_check_say(ctx, MP_PASS, "There are huge pages of %u MiB for VM %s", mib, vm->id);
 	} else {
 		g_autofree char *parameter = g_strdup_printf(
 			"hugepagesz=%uM hugepages=%" G_GUINT64_FORMAT, mib, need);
@@ -176,9 +176,9 @@ static void hugepages(struct mp_check_ctx *ctx)
 		f = mp_check_say(ctx, MP_SKIP, "VM %s uses no huge pages", ctx->vm->id);
 	} else if (!ctx->vm) {
 		f = mp_check_say(ctx, MP_SKIP,
-			"no VM was named; huge pages matter only to VMs that ask for them");
+			"No VM was named; huge pages matter only to VMs that ask for them");
 	} else if (memory->hugepools_fact.know != MP_KNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "this host's huge pages could not be read");
+		f = mp_check_say(ctx, MP_UNSURE, "This host's huge pages could not be read");
 		mp_finding_remedy(f, "see /sys/kernel/mm/hugepages");
 	} else {
 		huge_vm(ctx);
@@ -207,19 +207,19 @@ static void memlock(struct mp_check_ctx *ctx)
 		return;
 	}
 	if (limit->know != MP_KNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "the limit of locked memory could not be read");
+		f = mp_check_say(ctx, MP_UNSURE, "The limit of locked memory could not be read");
 		mp_finding_remedy(f, "run 'ulimit -l' as the user that starts QEMU");
 	} else if (mp_fact_is(limit, "unlimited")) {
-		f = mp_check_say(ctx, MP_PASS, "locked memory is not limited");
+		f = mp_check_say(ctx, MP_PASS, "Locked memory is not limited");
 	} else if (!mp_fact_uint(limit, 10, &bytes)) {
-		f = mp_check_say(ctx, MP_UNSURE, "the limit of locked memory makes no sense");
+		f = mp_check_say(ctx, MP_UNSURE, "The limit of locked memory makes no sense");
 		mp_finding_remedy(f, "run 'ulimit -l' as the user that starts QEMU");
 	} else if (need && bytes >= need) {
-		f = mp_check_say(ctx, MP_PASS, "the limit of locked memory is above VM %s's memory",
+		f = mp_check_say(ctx, MP_PASS, "The limit of locked memory is above VM %s's memory",
 			ctx->vm->id);
 	} else if (need) {
 		f = mp_check_say(ctx, MP_WARN,
-			"only %.1f MiB may be locked, less than VM %s's memory, which VFIO pins: QEMU "
+			"Only %.1f MiB may be locked, less than VM %s's memory, which VFIO pins: QEMU "
 			"started by hand without CAP_IPC_LOCK fails", bytes / MIB, ctx->vm->id);
 		mp_finding_remedy(f,
 			"start QEMU as root or by libvirt (which raises the limit), or set "
@@ -227,7 +227,7 @@ static void memlock(struct mp_check_ctx *ctx)
 			G_GUINT64_FORMAT " KiB", need >> 10);
 	} else {
 		f = mp_check_say(ctx, MP_INFO,
-			"locked memory is limited here; that matters only to a QEMU that is started "
+			"Locked memory is limited here; that matters only to a QEMU that is started "
 			"by hand without CAP_IPC_LOCK");
 	}
 	mp_finding_fact(f, limit);
