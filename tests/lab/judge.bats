@@ -104,7 +104,7 @@ write() {
 	done
 	caught 'list shows edu' truncate -s 0 "$SPOILT/list-json.out"
 	caught 'without evidence' truncate -s 0 "$SPOILT/preflight-edu.out"
-	caught 'only a live host' truncate -s 0 "$SPOILT/replay-edu.out"
+	caught 'a replay admits' truncate -s 0 "$SPOILT/replay-edu.out"
 }
 
 @test "judge: JSON that the schema does not know is seen" {
@@ -184,5 +184,5 @@ write() {
 }
 
 @test "judge: a replay that claims to know what only a live host can tell is seen" {
-	caught 'only a live host' edit replay-edu.out '(.findings[] | select(.live_only) | .severity) = "pass"'
+	caught 'a replay admits' edit replay-edu.out '(first(.findings[] | select(.severity == "pass" and (.live_only | not))) | .live_only) = true'
 }

@@ -127,8 +127,10 @@ setup() {
 	assert_success
 }
 
-@test "$LAB_VARIANT: what only a live host can tell is unknown in the replay" {
-	json "$LAB_OUT/replay-edu.out" '[.findings[] | select(.live_only and .severity != "unknown" and .severity != "skip")] == []'
+@test "$LAB_VARIANT: a replay admits what only a live host can tell" {
+	# Such a verdict may differ from the live one, so it is unknown, or says what it did not see.
+	json "$LAB_OUT/replay-edu.out" '[.findings[] | select(.live_only)
+		| .severity == "unknown" or .severity == "skip" or any(.evidence[].value; test("live host needed"))] | all'
 	json "$LAB_OUT/preflight-edu.out" '.findings | length > 0'
 	# The same findings are marked live as in the replay.
 	local marked='[.findings[] | select(.live_only) | .id] | sort'

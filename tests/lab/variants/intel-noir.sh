@@ -5,5 +5,11 @@ cpu='max,vendor=GenuineIntel'
 cmdline=(intel_iommu=on iommu=pt)
 
 interrupts=direct
-expect_host=(iommu-active=pass interrupt-remapping-active=fail)
+# info: this machine does not hide that it is a VM, so what its IOMMU proves holds in here only.
+expect_host=(firmware-iommu-table=pass iommu-active=info
+	interrupt-remapping-supported=fail interrupt-remapping-active=fail)
+expect_edu=(device-responds=pass device-msi=pass device-reset-method=warn
+	iommu-covers-device=pass device-reserved-regions=pass group-viable=pass group-isolated=pass)
+expect_nvme=(device-responds=pass device-msi=pass device-reset-method=pass
+	iommu-covers-device=pass group-viable=info group-isolated=pass)
 edu_exit=1

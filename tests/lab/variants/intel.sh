@@ -1,7 +1,14 @@
 # shellcheck shell=bash disable=SC2034
 # Intel VT-d as a node should have it: DMA and interrupt remapping on.
-iommu=(-device 'intel-iommu,intremap=on,caching-mode=on')
-cpu='max,vendor=GenuineIntel'
+# A node is no VM, and a verdict depends on it (iommu-active): neither the CPU nor VT-d's caching mode may give it away.
+iommu=(-device 'intel-iommu,intremap=on,caching-mode=off')
+cpu='max,vendor=GenuineIntel,hypervisor=off'
 cmdline=(intel_iommu=on iommu=pt)
 
-expect_host=(iommu-active=pass interrupt-remapping-active=pass)
+expect_host=(firmware-iommu-table=pass iommu-active=pass
+	interrupt-remapping-supported=pass interrupt-remapping-active=pass
+	interrupt-remapping-sources-agree=pass unsafe-interrupts-off=pass)
+expect_edu=(device-responds=pass device-msi=pass device-reset-method=warn
+	iommu-covers-device=pass device-reserved-regions=pass group-viable=pass group-isolated=pass)
+expect_nvme=(device-responds=pass device-msi=pass device-reset-method=pass
+	iommu-covers-device=pass group-viable=info group-isolated=pass)
