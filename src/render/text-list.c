@@ -94,8 +94,11 @@ static const char *fact_text(const struct mp_fact *fact)
 	return fact->know == MP_ABSENT ? "-" : "?";
 }
 
-static char *name_of(const struct mp_pci *device)
+/* In a narrow table the maker gives way to the device; the id tells it as well. */
+static char *name_of(const struct listing *l, const struct mp_pci *device)
 {
+	if (device->device_name && !l->columns[COL_CLASS])
+		return g_strdup(device->device_name);
 	if (!device->vendor_name)
 		return g_strdup(device->class_name ? device->class_name : "");
 	if (device->device_name)
@@ -108,7 +111,7 @@ static struct libscols_line *add_device(
 	struct listing *l, const struct mp_pci *device, struct libscols_line *parent)
 {
 	struct libscols_line *line = scols_table_new_line(l->table, parent);
-	g_autofree char *name = name_of(device);
+	g_autofree char *name = name_of(l, device);
 	char text[16];
 
 	if (!line)

@@ -109,6 +109,14 @@ void mp_check_device_reset_method(struct mp_check_ctx *ctx)
 					   "restarted (device-responds, the "
 					   "driver's log in the guest); plan for a "
 					   "restart of the host if not.");
+	} else if (preferred && !g_str_has_prefix(method->text, preferred)) {
+		finding = mp_check_say(ctx, MP_INFO,
+			"%s is reset by %.*s first, though %s suits a %s best ('echo %s "
+			"> "
+			"/sys/bus/pci/devices/%s/reset_method' chooses it until the next "
+			"boot).",
+			device->bdf, (int)strcspn(method->text, " "), method->text,
+			preferred, ctx->profile->name, preferred, device->bdf);
 	} else if (!strcmp(method->text, "pm")) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"%s can only be reset through its power states (pm), which many "
