@@ -12,38 +12,44 @@
 /* The table of interrupts has a line for each entry in use. */
 #define IR_TABLE_MAX (1024u * 1024)
 
+/* Where a fact goes, and what it is called as evidence. */
+#define FACT(name, what) offsetof(struct mp_iommu_log, name), SOURCE_LOG ", " what
+#define IR_ENABLED       FACT(ir_enabled, "remapping enabled")
+#define IR_REFUSED       FACT(ir_refused, "remapping refused")
+#define X2APIC_OPT_OUT   FACT(x2apic_opt_out, "x2APIC opt-out")
+#define IOMMU_ENABLED    FACT(iommu_enabled, "IOMMU found")
+#define DEFAULT_DOMAIN   FACT(default_domain, "default domain")
+#define RMRR_REFUSED     FACT(rmrr_refused, "device refused for its reserved memory")
+#define AMD_OPTION       FACT(amd_option, "unknown AMD-Vi option")
+
 /*
  * Parts of lines that name one thing each, from drivers/iommu/{intel,amd} and the core.
  * The first fitting line of the log counts: later ones repeat it.
  */
 static const struct rule {
-	size_t fact; /* offset in struct mp_iommu_log */
+	size_t fact;        /* offset in struct mp_iommu_log */
+	const char *source; /* what the fact is called as evidence */
 	const char *part;
 } rules[] = {
-#define FACT(name) offsetof(struct mp_iommu_log, name)
-	{ FACT(ir_enabled), "DMAR-IR: Enabled IRQ remapping in" },
-	{ FACT(ir_enabled), "AMD-Vi: Interrupt remapping enabled" },
-	{ FACT(ir_refused), "Failed to enable irq remapping" },
-	{ FACT(ir_refused), "Not enabling interrupt remapping" },
-	{ FACT(ir_refused), "Not enable interrupt remapping" },
-	{ FACT(ir_refused), "interrupt remapping will be disabled" },
-	{ FACT(ir_refused), "AMD-Vi: Disabling interrupt remapping" },
-	{ FACT(ir_refused), "Interrupt remapping is being disabled" },
-	{ FACT(x2apic_opt_out),
-		"x2apic is disabled because BIOS sets x2apic opt out bit" },
-	{ FACT(iommu_enabled), "DMAR: IOMMU enabled" },
-	{ FACT(iommu_enabled),
-		"DMAR: Intel(R) Virtualization Technology for Directed I/O" },
-	{ FACT(iommu_enabled), "AMD-Vi: Found IOMMU" },
-	{ FACT(iommu_enabled), "AMD-Vi: AMD IOMMUv2" },
-	{ FACT(iommu_enabled), "AMD-Vi: Lazy IO/TLB flushing enabled" },
-	{ FACT(default_domain), "iommu: Default domain type:" },
-	{ FACT(rmrr_refused),
+	{ IR_ENABLED, "DMAR-IR: Enabled IRQ remapping in" },
+	{ IR_ENABLED, "AMD-Vi: Interrupt remapping enabled" },
+	{ IR_REFUSED, "Failed to enable irq remapping" },
+	{ IR_REFUSED, "Not enabling interrupt remapping" },
+	{ IR_REFUSED, "Not enable interrupt remapping" },
+	{ IR_REFUSED, "interrupt remapping will be disabled" },
+	{ IR_REFUSED, "AMD-Vi: Disabling interrupt remapping" },
+	{ IR_REFUSED, "Interrupt remapping is being disabled" },
+	{ X2APIC_OPT_OUT, "x2apic is disabled because BIOS sets x2apic opt out bit" },
+	{ IOMMU_ENABLED, "DMAR: IOMMU enabled" },
+	{ IOMMU_ENABLED, "DMAR: Intel(R) Virtualization Technology for Directed I/O" },
+	{ IOMMU_ENABLED, "AMD-Vi: Found IOMMU" },
+	{ IOMMU_ENABLED, "AMD-Vi: AMD IOMMUv2" },
+	{ IOMMU_ENABLED, "AMD-Vi: Lazy IO/TLB flushing enabled" },
+	{ DEFAULT_DOMAIN, "iommu: Default domain type:" },
+	{ RMRR_REFUSED,
 		"Device is ineligible for IOMMU domain attach due to platform RMRR" },
-	{ FACT(rmrr_refused),
-		"Firmware has requested this device have a 1:1 IOMMU mapping" },
-	{ FACT(amd_option), "AMD-Vi: Unknown option" },
-#undef FACT
+	{ RMRR_REFUSED, "Firmware has requested this device have a 1:1 IOMMU mapping" },
+	{ AMD_OPTION, "AMD-Vi: Unknown option" },
 };
 
 static struct mp_fact *fact_at(struct mp_iommu_log *log, size_t offset)
@@ -79,14 +85,14 @@ static void take_line(struct mp_host *host, struct mp_iommu_log *log, const char
 			continue;
 		line = message(line);
 		clean = mp_clean_text(line, strnlen(line, 512));
-		*fact = mp_fact_known(host, SOURCE_LOG, clean);
+		*fact = mp_fact_known(host, rules[i].source, clean);
 	}
 }
 
 void mp_iommu_log_parse(struct mp_host *host, const char *text, struct mp_iommu_log *log)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(rules); i++)
-		*fact_at(log, rules[i].fact) = mp_fact_absent(host, SOURCE_LOG);
+		*fact_at(log, rules[i].fact) = mp_fact_absent(host, rules[i].source);
 	log->complete = false;
 	while (*text) {
 		size_t length = strcspn(text, "\n");
@@ -114,7 +120,8 @@ void mp_probe_iommu_log(
 			fact = mp_fact_unknown(host, SOURCE_LOG, "not captured");
 		log->readable = fact;
 		for (size_t i = 0; i < G_N_ELEMENTS(rules); i++)
-			*fact_at(log, rules[i].fact) = fact;
+			*fact_at(log, rules[i].fact) =
+				mp_fact_unknown(host, rules[i].source, fact.why);
 		return;
 	}
 	mp_iommu_log_parse(host, text, log);

@@ -43,17 +43,20 @@ static bool has_word(const char *words, const char *word)
 
 static struct mp_fact flag_fact(struct mp_host *host, const char *flags, const char *flag)
 {
+	const char *source = mp_host_strf(host, CPUINFO " flag %s", flag);
+
 	if (!flags)
-		return mp_fact_unknown(host, CPUINFO, "no line of flags");
+		return mp_fact_unknown(host, source, "no line of flags");
 	if (!has_word(flags, flag))
-		return mp_fact_absent(host, CPUINFO);
-	return mp_fact_known(host, CPUINFO, "yes");
+		return mp_fact_absent(host, source);
+	return mp_fact_known(host, source, "yes");
 }
 
 /* "46 bits physical, 48 bits virtual": the number before " bits WHAT". */
 static struct mp_fact address_bits(
 	struct mp_host *host, const char *sizes, const char *what)
 {
+	static const char source[] = CPUINFO " address sizes";
 	g_autofree char *suffix = g_strdup_printf(" bits %s", what);
 	const char *at = sizes ? strstr(sizes, suffix) : NULL, *start = at;
 	uint64_t bits;
@@ -62,19 +65,21 @@ static struct mp_fact address_bits(
 		start--;
 	g_autofree char *digits = at ? g_strndup(start, (gsize)(at - start)) : NULL;
 	if (!mp_parse_uint(digits, 10, &bits) || !bits || bits > 64)
-		return mp_fact_unknown(host, CPUINFO, "no line of address sizes");
-	return mp_fact_known(host, CPUINFO, digits);
+		return mp_fact_unknown(host, source, "no line of address sizes");
+	return mp_fact_known(host, source, digits);
 }
 
 static struct mp_fact virt_fact(struct mp_host *host, const char *flags)
 {
+	static const char source[] = CPUINFO " flags vmx, svm";
+
 	if (!flags)
-		return mp_fact_unknown(host, CPUINFO, "no line of flags");
+		return mp_fact_unknown(host, source, "no line of flags");
 	if (has_word(flags, "vmx"))
-		return mp_fact_known(host, CPUINFO, "vmx");
+		return mp_fact_known(host, source, "vmx");
 	if (has_word(flags, "svm"))
-		return mp_fact_known(host, CPUINFO, "svm");
-	return mp_fact_absent(host, CPUINFO);
+		return mp_fact_known(host, source, "svm");
+	return mp_fact_absent(host, source);
 }
 
 static void probe_cpu(struct mp_host *host, struct mp_root *root, struct mp_platform *t)

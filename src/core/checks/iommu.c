@@ -172,7 +172,8 @@ static void iommu_active(struct mp_check_ctx *ctx)
 	mp_finding_fact(finding, &iommu->class_fact);
 	mp_finding_evidence(
 		finding, "/sys/kernel/iommu_groups", "%u groups", ctx->host->groups->len);
-	mp_finding_fact(finding, &iommu->log.amd_option);
+	if (iommu->log.amd_option.know == MP_KNOWN)
+		mp_finding_fact(finding, &iommu->log.amd_option);
 }
 
 struct domains {
