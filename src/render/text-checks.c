@@ -2,45 +2,37 @@
 /* The table of checks, and what one of them means. */
 #include "config.h"
 
-#include <libsmartcols.h>
 #include <string.h>
 
 #include "render/page.h"
 #include "render/text.h"
 
-static void add_row(struct libscols_table *table, const struct mp_check *check)
-{
-	struct libscols_line *line = scols_table_new_line(table, NULL);
-
-	if (!line)
-		g_error("out of memory");
-	scols_line_set_data(line, 0, check->id);
-	scols_line_set_data(line, 1, mp_check_topic(check->id));
-	scols_line_set_data(line, 2, mp_check_scope_name(check->scope));
-	scols_line_set_data(line, 3, check->title);
-}
+#define SCOPE_WIDTH 6 /* "device" */
 
 void mp_text_checks(const struct mp_render_style *style, FILE *out)
 {
-	struct libscols_table *table = scols_new_table();
+	struct mp_page page = mp_page_new(style);
 	size_t n;
 	const struct mp_check *const *all = mp_checks_all(&n);
+	const char *topic = NULL;
+	int width = 0;
 
-	if (!table)
-		g_error("out of memory");
-	scols_table_new_column(table, "ID", 0, 0);
-	scols_table_new_column(table, "TOPIC", 0, 0);
-	scols_table_new_column(table, "SCOPE", 0, 0);
-	scols_table_new_column(table, "TRUE WHEN IT PASSES", 0, style->width ? SCOLS_FL_WRAP : 0);
-	scols_table_set_stream(table, out);
-	/* The width is decided in one place for all output, not by libsmartcols. */
-	scols_table_set_termforce(table, style->width ? SCOLS_TERMFORCE_ALWAYS :
-							SCOLS_TERMFORCE_NEVER);
-	scols_table_set_termwidth(table, style->width);
 	for (size_t i = 0; i < n; i++)
-		add_row(table, all[i]);
-	scols_print_table(table);
-	scols_unref_table(table);
+		width = MAX(width, (int)strlen(all[i]->id));
+	for (size_t i = 0; i < n; i++) {
+		const char *its = mp_check_topic(all[i]->id);
+		g_autofree char *label = g_strdup_printf("%-*s  %-*s", width, all[i]->id,
+			SCOPE_WIDTH, mp_check_scope_name(all[i]->scope));
+
+		if (g_strcmp0(topic, its) != 0) {
+			mp_page_gap(&page);
+			mp_page_line(&page, MP_BOLD, "%s", its);
+		}
+		topic = its;
+		mp_page_para(&page, 2, MP_PLAIN, label, (unsigned)(2 + width + 2 + SCOPE_WIDTH + 2),
+			all[i]->title);
+	}
+	mp_page_write(&page, out);
 }
 
 void mp_text_explain(
