@@ -18,7 +18,7 @@ struct judge {
 	struct mp_host *host;
 	struct mp_profile profile;
 	struct mp_config config;
-	GPtrArray *wanted, *findings;
+	GPtrArray *wanted, *missing, *findings;
 };
 
 static void judge_init(struct judge *j)
@@ -56,6 +56,7 @@ static const struct mp_finding *say(struct judge *j, const char *id)
 		.profile = &j->profile,
 		.config = &j->config,
 		.wanted = j->wanted,
+		.missing = j->missing,
 		.findings = j->findings,
 	};
 
@@ -229,7 +230,7 @@ static void acs_is_walked_as_the_kernel_does(void **state G_GNUC_UNUSED)
 
 static void identity_follows_the_card(void **state G_GNUC_UNUSED)
 {
-	g_autoptr(GPtrArray) members = g_ptr_array_new();
+	g_autoptr(GPtrArray) members = g_ptr_array_new(), missing = g_ptr_array_new();
 	struct mp_pin pin = {
 		.address = (char *)"0000:86:00.0",
 		.id = (char *)"1f9d:1100",
@@ -240,9 +241,13 @@ static void identity_follows_the_card(void **state G_GNUC_UNUSED)
 	struct judge j;
 
 	judge_init(&j);
+	g_ptr_array_add(missing, (gpointer) "99:00.0 (--device)");
 	expect(&j, "device-present", MP_UNSURE, "could not be listed");
 	j.host->devices_fact = mp_fact_known(j.host, "/test/devices", "0 devices");
 	expect(&j, "device-present", MP_SKIP, "No device");
+	j.missing = missing;
+	expect(&j, "device-present", MP_FAIL, "99:00.0 (--device)");
+	j.missing = NULL;
 	struct mp_pci *card = wanted(&j, "0000:86:00.0");
 	struct mp_pci *twin = model_device(j.host, "0000:87:00.0");
 
@@ -340,7 +345,7 @@ static void resets_are_judged(void **state G_GNUC_UNUSED)
 	g_ptr_array_add(j.profile.reset, (gpointer) "lr");
 	expect(&j, "device-reset-method", MP_WARN, "not by a method");
 	g_ptr_array_add(j.profile.reset, (gpointer) "bus");
-	expect(&j, "device-reset-method", MP_INFO, "by flr first");
+	expect(&j, "device-reset-method", MP_PASS, "flr bus");
 	g_ptr_array_unref(j.profile.reset);
 	j.profile.reset = NULL;
 	card->reset_method = mp_fact_known(j.host, "/test/reset_method", "bus");

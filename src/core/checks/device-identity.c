@@ -151,7 +151,8 @@ static void say_missing(struct mp_check_ctx *ctx)
 	mp_finding_fact(finding, &ctx->host->devices_fact);
 	mp_finding_remedy(finding,
 		"Look for it in 'metis-passthrough list'. If it was there: 'echo 1 > "
-		"/sys/bus/pci/rescan', then power off, check seat and power cable, and look at "
+		"/sys/bus/pci/rescan', then power off, check seat and power cable, and "
+		"look at "
 		"'journalctl -k -b -g pciehp'.");
 }
 

@@ -109,14 +109,6 @@ void mp_check_device_reset_method(struct mp_check_ctx *ctx)
 					   "restarted (device-responds, the "
 					   "driver's log in the guest); plan for a "
 					   "restart of the host if not.");
-	} else if (preferred && !g_str_has_prefix(method->text, preferred)) {
-		finding = mp_check_say(ctx, MP_INFO,
-			"%s is reset by %.*s first, though %s suits a %s best ('echo %s "
-			"> "
-			"/sys/bus/pci/devices/%s/reset_method' chooses it until the next "
-			"boot).",
-			device->bdf, (int)strcspn(method->text, " "), method->text,
-			preferred, ctx->profile->name, preferred, device->bdf);
 	} else if (!strcmp(method->text, "pm")) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"%s can only be reset through its power states (pm), which many "
@@ -127,11 +119,14 @@ void mp_check_device_reset_method(struct mp_check_ctx *ctx)
 					   "restarted; plan for a restart of "
 					   "the host if not.");
 	} else {
-		finding = mp_check_say(ctx, MP_PASS, "%s can be reset by %s%s%s.",
-			device->bdf, method->text, preferred ? "; preferred: " : "",
-			preferred ? preferred : "");
+		finding = mp_check_say(
+			ctx, MP_PASS, "%s can be reset (%s).", device->bdf, method->text);
 	}
 	mp_finding_fact(finding, method);
+	if (preferred && !g_str_has_prefix(method->text, preferred))
+		mp_finding_evidence(finding, "profile",
+			"%s prefers %s; the kernel tries the first of its list first",
+			ctx->profile->name, preferred);
 }
 
 /* --- device-reset-scope --- */
