@@ -341,6 +341,7 @@ static void junit_is_valid_and_counts(void **state)
 	struct fixture *f = *state;
 	struct mp_finding *finding;
 
+	assert_true(mp_render_junit.prepare(NULL));
 	add_everything(f);
 	finding = add(f, "memlock", MP_PASS, HOSTILE, HOSTILE);
 	mp_finding_evidence(finding, HOSTILE, "%s", HOSTILE);
