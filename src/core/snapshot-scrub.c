@@ -4,7 +4,7 @@
  *
  *   device serial numbers   configuration space (extended capability 3), and the same
  *                           number wherever text holds it     -> 0x0000000000000001, ...2
- *   serial numbers, WWNs    files of such names in sysfs, and the same wherever text has it
+ *   serial numbers, WWNs    files of such names in sysfs, udev's database, and the same wherever text has it
  *                                                             -> SERIAL-1, ...
  *   MAC addresses           any text, also without colons     -> 02:00:00:00:00:01, ...
  *   IPv4, IPv6 addresses    network, boot, VM and log files   -> 192.0.2.1, 2001:db8::1, ...
@@ -29,7 +29,7 @@
 #include "core/snapshot.h"
 
 enum kind { KIND_DSN, KIND_SERIAL, KIND_MAC, KIND_IP4, KIND_IP6, KIND_UUID, KIND_LVM,
-	KIND_FAT, KIND_NODE, KINDS };
+	KIND_PV, KIND_FAT, KIND_NODE, KINDS };
 
 struct scrubber {
 	struct mp_snapshot *snapshot;
@@ -37,8 +37,8 @@ struct scrubber {
 	GHashTable *words;      /* found anywhere as a word -> replacement */
 	char *host;             /* the host's name, or NULL */
 	bool host_anywhere;
-	GPtrArray *serials;     /* old and new in turn */
-	GRegex *mac, *bare, *ip4, *ip6, *uuid, *lvm, *fat, *secret, *word, *node;
+	GPtrArray *serials;     /* as found, the longest first */
+	GRegex *mac, *bare, *ip4, *ip6, *uuid, *lvm, *pv, *fat, *secret, *word, *node;
 	GStringChunk *strings;
 	bool addresses; /* IP addresses are looked for in this text */
 };
@@ -77,6 +77,9 @@ static const char *replacement(struct scrubber *s, enum kind kind, const char *v
 		break;
 	case KIND_LVM:
 		made = g_strdup_printf("LVM-%064u", n);
+		break;
+	case KIND_PV:
+		made = g_strdup_printf("%06u-0000-0000-0000-0000-0000-000000", n);
 		break;
 	case KIND_NODE:
 		made = g_strdup_printf("node%u", n);
@@ -174,6 +177,11 @@ static const char *new_lvm(struct scrubber *s, const char *match)
 	return replacement(s, KIND_LVM, match);
 }
 
+static const char *new_pv(struct scrubber *s, const char *match)
+{
+	return replacement(s, KIND_PV, match);
+}
+
 static const char *new_fat(struct scrubber *s, const char *match)
 {
 	return replacement(s, KIND_FAT, match);
@@ -210,8 +218,9 @@ static char *scrub_serials(struct scrubber *s, char *text)
 {
 	g_autoptr(GString) out = g_string_new(text);
 
-	for (guint i = 0; i + 1 < s->serials->len; i += 2)
-		g_string_replace(out, s->serials->pdata[i], s->serials->pdata[i + 1], 0);
+	for (guint i = 0; i < s->serials->len; i++)
+		g_string_replace(out, s->serials->pdata[i],
+			replacement(s, KIND_SERIAL, s->serials->pdata[i]), 0);
 	g_free(text);
 	return g_string_free(g_steal_pointer(&out), FALSE);
 }
@@ -223,6 +232,7 @@ static char *scrub_text(struct scrubber *s, const char *text)
 	out = scrub_serials(s, out);
 	out = apply(s, s->uuid, new_uuid, out);
 	out = apply(s, s->lvm, new_lvm, out);
+	out = apply(s, s->pv, new_pv, out);
 	out = apply(s, s->mac, new_mac, out);
 	out = apply(s, s->bare, new_bare, out);
 	out = apply(s, s->word, new_word, out);
@@ -388,11 +398,31 @@ static char *text_of(const struct mp_shot *shot)
 static void learn_serial(struct scrubber *s, const char *text)
 {
 	g_autofree char *lower = g_ascii_strdown(text, -1);
+	const char repeated[] = { *text, '\0' };
 
-	if (g_hash_table_contains(s->map[KIND_SERIAL], lower))
+	/* It will be replaced wherever it stands: "None" and "0000000" are no numbers. */
+	if (strlen(text) < 6 || strspn(text, repeated) == strlen(text) ||
+		!strpbrk(text, "0123456789") ||
+		g_hash_table_contains(s->map[KIND_SERIAL], lower))
 		return;
+	replacement(s, KIND_SERIAL, text);
 	g_ptr_array_add(s->serials, g_strdup(text));
-	g_ptr_array_add(s->serials, g_strdup(replacement(s, KIND_SERIAL, text)));
+}
+
+/* udev's database: "E:ID_SERIAL_SHORT=..." and the like. */
+static void learn_udev(struct scrubber *s, const char *text)
+{
+	static const char *const keys[] = { "E:ID_SERIAL", "E:ID_WWN", "E:ID_NAA", "E:DM_SERIAL",
+		"E:DM_WWN", "E:ID_SCSI_SERIAL", "E:ID_UUID" };
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (char **line = lines; *line; line++) {
+		const char *value = strchr(*line, '=');
+
+		for (size_t i = 0; value && i < G_N_ELEMENTS(keys); i++)
+			if (g_str_has_prefix(*line, keys[i]))
+				learn_serial(s, value + 1);
+	}
 }
 
 /* Values that are found by where they stand, before any text is changed. */
@@ -409,10 +439,12 @@ static void learn(struct scrubber *s, struct mp_shot *shot)
 	text = text_of(shot);
 	if (!text)
 		return;
+	if (g_str_has_prefix(shot->path, "run/udev/data/"))
+		learn_udev(s, text);
 	if (is_serial_file(shot->path)) {
 		g_strstrip(text);
-		/* A UUID keeps its shape, "None" and "0" say nothing. */
-		if (strlen(text) >= 5 && !g_regex_match(s->uuid, text, 0, NULL))
+		/* A UUID keeps its shape. */
+		if (!g_regex_match(s->uuid, text, 0, NULL))
 			learn_serial(s, text);
 		return;
 	}
@@ -438,6 +470,7 @@ static bool holds_addresses(const char *path)
 {
 	static const char *const places[] = { "proc/net/", "proc/cmdline", "etc/network/",
 		"etc/hosts", "etc/pve/", "etc/kernel/", "etc/default/grub", "boot/", "etc/fstab",
+		"run/udev/data/",
 		"proc/self/mountinfo", "proc/mounts", MP_PATH_KLOG, "etc/resolv.conf" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(places); i++)
@@ -580,6 +613,7 @@ static void start(struct scrubber *s, struct mp_snapshot *snapshot)
 	s->ip6 = regex("(?<![0-9a-z:.])" HEX "{0,4}(?::" HEX "{0,4}){2,7}(?![0-9a-z:.])");
 	s->uuid = regex("(?<![0-9a-f])" HEX "{8}(?:-" HEX "{4}){3}-" HEX "{12}(?![0-9a-f])");
 	s->lvm = regex("LVM-[0-9a-z]{64}");
+	s->pv = regex("(?<![0-9a-z-])[0-9a-z]{6}(?:-[0-9a-z]{4}){5}-[0-9a-z]{6}(?![0-9a-z-])");
 	s->fat = regex("(?<![0-9a-f-])" HEX "{4}-" HEX "{4}(?![0-9a-f-])");
 	s->secret = regex("((?:passw(?:or)?d|passphrase|(?<!by)pass|secret|psk|api_?key|token|serial)=)"
 				  "[^\\s,;\"']+");
@@ -594,7 +628,7 @@ static void start(struct scrubber *s, struct mp_snapshot *snapshot)
 
 static void finish(struct scrubber *s)
 {
-	GRegex *all[] = { s->mac, s->bare, s->ip4, s->ip6, s->uuid, s->lvm, s->fat, s->secret,
+	GRegex *all[] = { s->mac, s->bare, s->ip4, s->ip6, s->uuid, s->lvm, s->pv, s->fat, s->secret,
 		s->word, s->node };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
@@ -607,6 +641,14 @@ static void finish(struct scrubber *s)
 	g_free(s->host);
 }
 
+/* A model with its serial number holds the serial number. */
+static int longest_first(const void *a, const void *b)
+{
+	size_t x = strlen(*(char *const *)a), y = strlen(*(char *const *)b);
+
+	return x > y ? -1 : x < y ? 1 : strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 void mp_snapshot_scrub(struct mp_snapshot *snapshot)
 {
 	GPtrArray *shots = mp_snapshot_shots(snapshot);
@@ -615,6 +657,7 @@ void mp_snapshot_scrub(struct mp_snapshot *snapshot)
 	start(&s, snapshot);
 	for (guint i = 0; i < shots->len; i++)
 		learn(&s, shots->pdata[i]);
+	g_ptr_array_sort(s.serials, longest_first);
 	for (guint i = 0; i < shots->len; i++)
 		scrub_shot(&s, shots->pdata[i]);
 	scrub_paths(&s);

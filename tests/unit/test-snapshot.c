@@ -435,7 +435,8 @@ static const char *const secrets[] = { "bc:24:11:5e:c7:e7", "BC:24:11:5E:C7:E7",
 	"10.20.30.40", "2a02:8388:17:2::42", "2a0283880017000200000000000000", "281E140A",
 	"9f8b6c1e-3d52-4a7e-9d0b-1b2c3d4e5f60", "hunter2", "S4EWNX0M123456",
 	"babbage", "mainframe7", "AB12-CD34", "0025388b91d0b3d5", "Ada Lovelace",
-	"ZyXwVuTsRqPoNmLkJiHgFeDcBa9876543210" };
+	"ZyXwVuTsRqPoNmLkJiHgFeDcBa9876543210",
+	"abCdEf-ghIj", "0x5002538e90b5c7f2" };
 
 static void plant_secrets(struct sysroot *s)
 {
@@ -460,6 +461,10 @@ static void plant_secrets(struct sysroot *s)
 		"00000000000000000000000000000000 00000100 00000001 00000000 00000001 vmbr0\n");
 	sysroot_text(s, "sys/class/net/enxbc24115ec7e7/address", "bc:24:11:5e:c7:e7\n");
 	sysroot_text(s, "sys/class/nvme/nvme0/serial", "S4EWNX0M123456      \n");
+	sysroot_text(s, "run/udev/data/b259:3", "S:disk/by-id/nvme-Disk_S4EWNX0M123456\n"
+		"E:ID_SERIAL=Disk_S4EWNX0M123456\nE:ID_SERIAL_SHORT=S4EWNX0M123456\n"
+		"E:ID_WWN=0x5002538e90b5c7f2\nE:ID_FS_TYPE=LVM2_member\n"
+		"E:ID_FS_UUID=abCdEf-ghIj-KlMn-OpQr-StUv-WxYz-aBcDeF\n");
 	sysroot_text(s, "sys/block/dm-0/dm/uuid",
 		"LVM-ZyXwVuTsRqPoNmLkJiHgFeDcBa9876543210ZyXwVuTsRqPoNmLkJiHgFeDcBa98\n");
 	sysroot_text(s, "sys/class/dmi/id/bios_version", "10.1.2.7\n");
@@ -477,7 +482,8 @@ static char *scrubbed(struct sysroot *s)
 		"etc/pve/nodes/mainframe7/qemu-server/101.conf", "etc/pve/mapping/pci.cfg",
 		"proc/cmdline", "etc/kernel/proxmox-boot-uuids", "proc/net/route",
 		"proc/net/ipv6_route", "sys/class/net/enxbc24115ec7e7/address",
-		"sys/class/nvme/nvme0/serial", "sys/block/dm-0/dm/uuid",
+		"sys/class/nvme/nvme0/serial", "run/udev/data/b259:3",
+		"sys/block/dm-0/dm/uuid",
 		"sys/class/dmi/id/bios_version", "metis-passthrough/klog",
 		"etc/metis-passthrough/config.yaml", "sys/bus/pci/devices/0000:86:00.0/config",
 		"sys/bus/pci/devices/0000:87:00.0/config" };
