@@ -23,19 +23,26 @@
 /* O_NONBLOCK: a FIFO planted in a sysroot must not hang us. */
 #define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
+/* openat2(2): EAGAIN when something, somewhere on the machine, was renamed or mounted while
+ * the kernel went up a ".."; the caller shall try again. */
+#define RACES_MAX 1000
+
 static int open_in_root(struct mp_root *root, const char *path, int flags)
 {
 	struct open_how how = {
 		.flags = (uint64_t)flags,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
+	unsigned tries = 0;
 	long fd;
 
 	path = *path ? path : ".";
 	if (root->live)
 		fd = openat(ROOT_FD(root), path, flags);
 	else
-		fd = syscall(SYS_openat2, ROOT_FD(root), path, &how, sizeof(how));
+		do
+			fd = syscall(SYS_openat2, ROOT_FD(root), path, &how, sizeof(how));
+		while (fd < 0 && errno == EAGAIN && ++tries < RACES_MAX);
 	return fd < 0 ? -errno : (int)fd;
 }
 
