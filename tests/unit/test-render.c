@@ -92,8 +92,11 @@ static char *render(const struct fixture *f, const char *format, struct mp_rende
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
+	const struct mp_render_ops *ops = mp_render_find(format);
+
 	assert_non_null(out);
-	mp_render_find(format)->preflight(&f->report, &style, out);
+	assert_true(!ops->prepare || ops->prepare(NULL));
+	ops->preflight(&f->report, &style, out);
 	assert_int_equal(fclose(out), 0);
 	return text;
 }
