@@ -36,6 +36,16 @@ const struct mp_iommu_unit *mp_iommu_unit_at(const struct mp_host *host, uint64_
 	return NULL;
 }
 
+bool mp_iommu_unit_efr(const struct mp_iommu_unit *unit, uint64_t *efr)
+{
+	g_autofree char *first = NULL;
+
+	if (unit->features.know != MP_KNOWN)
+		return false;
+	first = g_strndup(unit->features.text, strcspn(unit->features.text, ":"));
+	return mp_parse_uint(first, 16, efr);
+}
+
 unsigned mp_cap_mgaw(uint64_t cap)
 {
 	return (unsigned)(cap >> 16 & 0x3f) + 1;

@@ -38,7 +38,7 @@ struct mp_irq_chips {
 struct mp_iommu_log {
 	struct mp_fact readable;
 	bool complete;             /* it goes back to the first line of the boot */
-	const char *text; /* the log as read; NULL when it could not be read */
+	const char *text;          /* the log as read; NULL when it could not be read */
 	struct mp_fact ir_enabled; /* text: the line; ABSENT: not in the log (may have
 				      rotated) */
 	struct mp_fact
@@ -86,6 +86,10 @@ const struct mp_iommu_unit *mp_iommu_unit_of(
 	const struct mp_host *host, const struct mp_pci *device);
 /* The unit with registers at BASE, or NULL (Intel). */
 const struct mp_iommu_unit *mp_iommu_unit_at(const struct mp_host *host, uint64_t base);
+
+/* The extended features of an AMD unit: "EFR" (to 6.6) or "EFR:EFR2" in hex. False:
+ * unknown. */
+bool mp_iommu_unit_efr(const struct mp_iommu_unit *unit, uint64_t *efr);
 
 /* --- registers; VT-d specification, 11.4.2 and 11.4.3 --- */
 

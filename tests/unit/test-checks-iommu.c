@@ -498,6 +498,12 @@ static void amd(void **state)
 	((struct mp_iommu_unit *)t->units->pdata[0])->features = known(w, "0");
 	expect(w, "x2apic-opt-out", MP_INFO);
 	expect(w, "posted-interrupts", MP_INFO);
+	/* Since 6.7 the second register comes behind a colon. */
+	((struct mp_iommu_unit *)t->units->pdata[0])->features = known(w, "84:10");
+	expect(w, "x2apic-opt-out", MP_PASS);
+	expect(w, "posted-interrupts", MP_PASS);
+	((struct mp_iommu_unit *)t->units->pdata[0])->features = known(w, "x:10");
+	expect(w, "posted-interrupts", MP_UNSURE);
 	set_ioapics(w, 32, 34);
 	expect(w, "interrupt-remapping-supported", MP_FAIL);
 	set_ivrs(w, "valid-empty");

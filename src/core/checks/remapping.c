@@ -260,7 +260,7 @@ static void amd_x2apic(struct mp_check_ctx *ctx)
 		if (unit->kind != MP_IOMMU_AMD)
 			continue;
 		units++;
-		if (!mp_fact_uint(&unit->features, 16, &efr))
+		if (!mp_iommu_unit_efr(unit, &efr))
 			unknown++;
 		else if (efr & MP_EFR_XT)
 			with++;
@@ -354,7 +354,8 @@ static unsigned posting_units(
 
 		if (finding)
 			mp_finding_fact(finding, fact);
-		if (!mp_fact_uint(fact, 16, &value))
+		if (amd ? !mp_iommu_unit_efr(unit, &value)
+			: !mp_fact_uint(fact, 16, &value))
 			(*unknown)++;
 		else
 			able += (value & (amd ? MP_EFR_GA : MP_CAP_PI)) != 0;
