@@ -270,6 +270,16 @@ uint8_t mp_ivrs_type(const struct mp_ivrs *ivrs)
 	return type;
 }
 
+unsigned mp_ivrs_units(const struct mp_ivrs *ivrs)
+{
+	uint8_t type = mp_ivrs_type(ivrs);
+	unsigned units = 0;
+
+	for (guint i = 0; i < ivrs->ivhd->len; i++)
+		units += g_array_index(ivrs->ivhd, struct mp_ivhd, i).type == type;
+	return units;
+}
+
 static uint16_t device_id(const struct mp_pci *device)
 {
 	return (uint16_t)(device->bus << 8 | (device->slot & 0x1f) << 3 |

@@ -82,6 +82,8 @@ struct mp_ivrs *mp_ivrs_parse(
  * get_highest_supported_ivhd_type). 0: no block at all.
  */
 uint8_t mp_ivrs_type(const struct mp_ivrs *ivrs);
+/* The number of units: blocks of that type. */
+unsigned mp_ivrs_units(const struct mp_ivrs *ivrs);
 /* The unit that covers DEVICE, or NULL. */
 const struct mp_ivhd *mp_ivrs_ivhd_of(
 	const struct mp_ivrs *ivrs, const struct mp_pci *device);

@@ -55,6 +55,7 @@ static void linux_reads_the_last_type_of_the_first_unit(void **state G_GNUC_UNUS
 	assert_non_null(ivrs);
 	assert_int_equal(ivrs->ivhd->len, 3);
 	assert_int_equal(mp_ivrs_type(ivrs), 0x40);
+	assert_int_equal(mp_ivrs_units(ivrs), 1); /* the same one, three times */
 	assert_non_null(mp_ivrs_ivhd_of(ivrs, &card));
 	assert_int_equal(mp_ivrs_ivhd_of(ivrs, &card)->type, 0x40);
 	assert_true(mp_ivrs_ivhd_of(ivrs, &card)->efr & MP_EFR_GA);

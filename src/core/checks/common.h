@@ -10,6 +10,9 @@
 #include "core/ivrs.h"
 #include "core/platform.h"
 
+/* "1 unit", "2 units" */
+#define MP_PLURAL(n) ((n) == 1 ? "" : "s")
+
 /* What a host without such a topic would answer: every fact unknown, every list empty. */
 const struct mp_iommu *mp_iommu_or_none(const struct mp_host *host);
 const struct mp_platform *mp_platform_or_none(const struct mp_host *host);

@@ -33,13 +33,12 @@ static void say_covered(struct mp_check_ctx *ctx, const struct mp_iommu_unit *un
 	if (unit->kind == MP_IOMMU_INTEL && firmware && ctx->device->domain <= 0xffff &&
 		mp_fact_uint(&unit->address, 16, &kernel) && kernel != firmware) {
 		finding = mp_check_say(ctx, MP_WARN,
-			"The kernel translates %s with %s, the firmware's table gives it "
-			"to another "
-			"unit",
+			"The kernel translates %s with %s, the firmware's table gives "
+			"it to another unit",
 			ctx->device->bdf, unit->name);
 		mp_finding_remedy(finding, "trust the kernel; update the firmware, "
-					   "because its scopes name bridges by "
-					   "bus numbers that changed, or they are wrong");
+					   "because its scopes name bridges by bus "
+					   "numbers that changed, or they are wrong");
 	} else {
 		finding = mp_check_say(ctx, MP_PASS, "%s translates the DMA of %s",
 			unit->name, ctx->device->bdf);
@@ -80,10 +79,10 @@ static void iommu_covers_device(struct mp_check_ctx *ctx)
 		finding = mp_check_say(ctx, MP_FAIL,
 			"No IOMMU unit translates the DMA of %s", ctx->device->bdf);
 		mp_finding_remedy(finding, "move the card to another slot, or update the "
-					   "firmware: its table must list "
-					   "the root port above the card (drivers ignore "
-					   "a unit whose scope they cannot "
-					   "resolve: dmesg | grep -e DMAR -e AMD-Vi)");
+					   "firmware: its table must list the root "
+					   "port above the card (drivers ignore a unit "
+					   "whose scope they cannot resolve: dmesg | "
+					   "grep -e DMAR -e AMD-Vi)");
 	}
 	mp_finding_fact(finding, &iommu->class_fact);
 	if (firmware_base(ctx->host, ctx->device))
@@ -160,16 +159,14 @@ static void say_direct(struct mp_check_ctx *ctx, unsigned count)
 	 * does, for all (iommu_group_claim_dma_owner / require_direct). */
 	if (known && !refuses && t->cpu_vendor == MP_CPU_AMD) {
 		finding = mp_check_say(ctx, MP_WARN,
-			"Firmware keeps %u memory regions one to one for %s: kernels "
-			"from 6.6 on will "
-			"refuse to give it to a VM",
-			count, ctx->device->bdf);
+			"Firmware keeps %u memory region%s one to one for %s: kernels "
+			"from 6.6 on will refuse to give it to a VM",
+			count, MP_PLURAL(count), ctx->device->bdf);
 	} else {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"%s cannot be given to a VM: firmware keeps %u memory regions "
-			"one to one for "
-			"it, and the kernel refuses to break that",
-			ctx->device->bdf, count);
+			"%s cannot be given to a VM: firmware keeps %u memory region%s "
+			"one to one for it, and the kernel refuses to break that",
+			ctx->device->bdf, count, MP_PLURAL(count));
 	}
 	mp_finding_remedy(finding, "%s", region_remedy);
 	firmware_regions(ctx->host, ctx->device, finding);
@@ -199,8 +196,7 @@ static void device_reserved_regions(struct mp_check_ctx *ctx)
 	} else if (readable && firmware) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"Firmware reserves memory for %s, but the kernel does not keep "
-			"it: it was told "
-			"to ignore that, or the region counts as unused",
+			"it: it was told to ignore that, or the region counts as unused",
 			ctx->device->bdf);
 		mp_finding_remedy(finding, "%s", region_remedy);
 		mp_finding_fact(finding, mp_running_cmdline_fact(ctx->host));
@@ -210,15 +206,13 @@ static void device_reserved_regions(struct mp_check_ctx *ctx)
 	} else if (firmware) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"Firmware reserves memory for %s: once the IOMMU is in use, the "
-			"kernel will "
-			"probably refuse to give it to a VM",
+			"kernel will probably refuse to give it to a VM",
 			ctx->device->bdf);
 		mp_finding_remedy(finding, "%s", region_remedy);
 	} else if (!group && !iommu->units->len && iommu->class_fact.know != MP_UNKNOWN) {
 		finding = mp_check_say(ctx, MP_SKIP,
 			"%s is in no IOMMU group, so the kernel shows no reserved "
-			"regions: see "
-			"iommu-active",
+			"regions: see iommu-active",
 			ctx->device->bdf);
 	} else {
 		finding = mp_check_say(ctx, MP_UNSURE,
@@ -325,13 +319,11 @@ static void say_behind_bridge(
 
 	finding = mp_check_say(ctx, MP_WARN,
 		"DMA and interrupts of %s arrive under the number of the bridge %s (as "
-		"%s): the IOMMU "
-		"cannot tell it from other devices below that bridge",
+		"%s): the IOMMU cannot tell it from other devices below that bridge",
 		device->bdf, bridge->bdf, alias);
 	mp_finding_remedy(finding,
 		"use a slot that is PCIe all the way to the processor, or give "
-		"everything below %s to "
-		"the same VM",
+		"everything below %s to the same VM",
 		bridge->bdf);
 	mp_finding_evidence(finding, "drivers/pci/search.c",
 		bridge->pcie.present
@@ -354,8 +346,7 @@ static void device_dma_alias(struct mp_check_ctx *ctx)
 	if (device->vendor == 0xffff) {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"It is not known under which number requests of %s arrive: its "
-			"ids cannot be "
-			"read",
+			"ids cannot be read",
 			device->bdf);
 		mp_finding_remedy(finding, "see device-responds");
 		mp_finding_fact(finding, &device->vendor_fact);
@@ -366,22 +357,19 @@ static void device_dma_alias(struct mp_check_ctx *ctx)
 		say_behind_bridge(ctx, bridge, secondary);
 	} else if (function >= 0) {
 		finding = mp_check_say(ctx, MP_WARN,
-			"%s sends its DMA as function %d of the same slot: it works only "
-			"because the "
-			"kernel knows this chip",
+			"%s sends its DMA as function %d of the same slot: it works "
+			"only because the kernel knows this chip",
 			device->bdf, function);
 		mp_finding_remedy(finding,
 			"keep the kernel current, and read faults of %04x:%02x:%02x.%d "
-			"in the log as "
-			"faults of this card",
+			"in the log as faults of this card",
 			device->domain, device->bus, device->slot, function);
 		mp_finding_evidence(finding, "drivers/pci/quirks.c", "%04x:%04x",
 			device->vendor, device->device);
 	} else if (unknown) {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"It is not known under which number requests of %s arrive: the "
-			"bridge %s above "
-			"it cannot be read",
+			"bridge %s above it cannot be read",
 			device->bdf, unknown->bdf);
 		mp_finding_remedy(finding, "run this program as root: capabilities of "
 					   "bridges are readable by root only");
@@ -401,58 +389,47 @@ const struct mp_check mp_checks_device_iommu[] = {
 		.scope = MP_SCOPE_DEVICE,
 		.title = "an IOMMU unit translates the device's DMA",
 		.explain = "A machine has several remapping units; each serves the "
-			   "devices that firmware lists "
-			   "for it, one of them all the rest. A device that no unit "
-			   "serves cannot be given to a "
+			   "devices that firmware lists for it, one of them all the "
+			   "rest. A device that no unit serves cannot be given to a "
 			   "VM.\n\n"
 			   "Decided by /sys/class/iommu/*/devices, which is what the "
-			   "kernel does. The firmware's "
-			   "table is resolved as well (explicit scopes before "
-			   "INCLUDE_PCI_ALL, paths by the "
+			   "kernel does. The firmware's table is resolved as well "
+			   "(explicit scopes before INCLUDE_PCI_ALL, paths by the "
 			   "secondary bus numbers of bridges), and a difference is a "
-			   "warning: bus numbers may "
-			   "have changed since the firmware wrote the table. Source: "
-			   "dmar_find_matched_drhd_unit() in drivers/iommu/intel/dmar.c.",
+			   "warning: bus numbers may have changed since the firmware "
+			   "wrote the table. Source: dmar_find_matched_drhd_unit() in "
+			   "drivers/iommu/intel/dmar.c.",
 		.run = iommu_covers_device },
 	{ .id = "device-reserved-regions",
 		.scope = MP_SCOPE_DEVICE,
 		.title = "no firmware memory is tied to the device",
 		.explain = "Firmware may demand that a memory region stays mapped one to "
-			   "one for a device "
-			   "(Intel: RMRR, AMD: IVMD). A VM's memory map has no room for "
-			   "that promise, so Linux "
-			   "refuses the device: since 6.6 for all IOMMUs (\"Firmware has "
-			   "requested this device "
-			   "have a 1:1 IOMMU mapping, rejecting...\"), before that on "
-			   "Intel only (\"Device is "
-			   "ineligible for IOMMU domain attach due to platform RMRR "
-			   "requirement\"). Some AM5 "
-			   "boards declare such a range for all devices on buses 0 to "
-			   "15.\n\n"
+			   "one for a device (Intel: RMRR, AMD: IVMD). A VM's memory map "
+			   "has no room for that promise, so Linux refuses the device: "
+			   "since 6.6 for all IOMMUs (\"Firmware has requested this "
+			   "device have a 1:1 IOMMU mapping, rejecting...\"), before "
+			   "that on Intel only (\"Device is ineligible for IOMMU domain "
+			   "attach due to platform RMRR requirement\"). Some AM5 boards "
+			   "declare such a range for all devices on buses 0 to 15.\n\n"
 			   "Decided by the lines of the group's reserved_regions: "
-			   "\"direct\" blocks, "
-			   "\"direct-relaxable\" (USB and graphics) does not, \"msi\" "
-			   "and \"reserved\" are "
-			   "normal. RMRR and IVMD entries that name the device are "
-			   "shown, and warn where the "
-			   "kernel shows nothing yet.",
+			   "\"direct\" blocks, \"direct-relaxable\" (USB and graphics) "
+			   "does not, \"msi\" and \"reserved\" are normal. RMRR and "
+			   "IVMD entries that name the device are shown, and warn where "
+			   "the kernel shows nothing yet.",
 		.run = device_reserved_regions },
 	{ .id = "device-dma-alias",
 		.scope = MP_SCOPE_DEVICE,
 		.title = "the device's requests carry its own number",
 		.explain = "The IOMMU tells devices apart by the requester id in each "
-			   "request. Devices behind a "
-			   "bridge from PCIe to conventional PCI all send under the "
-			   "bridge's number, and some "
-			   "chips (Marvell SATA controllers, for example) send under a "
-			   "function that does not "
-			   "exist. Then isolation, interrupt remapping and the log's "
-			   "fault lines speak of "
-			   "another device than the one you gave to the VM.\n\n"
+			   "request. Devices behind a bridge from PCIe to conventional "
+			   "PCI all send under the bridge's number, and some chips "
+			   "(Marvell SATA controllers, for example) send under a "
+			   "function that does not exist. Then isolation, interrupt "
+			   "remapping and the log's fault lines speak of another device "
+			   "than the one you gave to the VM.\n\n"
 			   "Decided by the PCIe type of every bridge above the device "
-			   "(the rule of "
-			   "pci_for_each_dma_alias() in drivers/pci/search.c) and by the "
-			   "list of known chips in "
+			   "(the rule of pci_for_each_dma_alias() in "
+			   "drivers/pci/search.c) and by the list of known chips in "
 			   "drivers/pci/quirks.c.",
 		.run = device_dma_alias },
 	{ NULL },

@@ -33,22 +33,22 @@ static void firmware_iommu_table(struct mp_check_ctx *ctx)
 			      : iommu->ivrs ? iommu->ivrs->problem
 					    : NULL;
 	unsigned units = iommu->dmar   ? mp_dmar_count(iommu->dmar, MP_DMAR_DRHD)
-			 : iommu->ivrs ? iommu->ivrs->ivhd->len
+			 : iommu->ivrs ? mp_ivrs_units(iommu->ivrs)
 				       : 0;
 	struct mp_finding *finding;
 
 	if (units && problem) {
 		finding = mp_check_say(ctx, MP_WARN,
-			"The firmware describes an IOMMU, but its table %s is malformed: "
-			"%s",
+			"The firmware describes an IOMMU, but its table %s is "
+			"malformed: %s",
 			name, problem);
 		mp_finding_remedy(finding, "update the firmware of this board; what the "
-					   "table says beyond that point is "
-					   "not judged here");
+					   "table says beyond that point is not judged "
+					   "here");
 	} else if (units) {
 		finding = mp_check_say(ctx, MP_PASS,
-			"The firmware describes an IOMMU: table %s with %u units", name,
-			units);
+			"The firmware describes an IOMMU: table %s with %u unit%s", name,
+			units, MP_PLURAL(units));
 	} else if (iommu->dmar || iommu->ivrs) {
 		finding = mp_check_say(ctx, MP_FAIL,
 			"The firmware's table %s describes no usable IOMMU%s%s", name,
@@ -58,19 +58,18 @@ static void firmware_iommu_table(struct mp_check_ctx *ctx)
 			mp_firmware_menu(ctx->host));
 	} else if (iommu->units->len) {
 		finding = mp_check_say(ctx, MP_PASS,
-			"The firmware describes an IOMMU: the kernel drives %u units",
-			iommu->units->len);
+			"The firmware describes an IOMMU: the kernel drives %u unit%s",
+			iommu->units->len, MP_PLURAL(iommu->units->len));
 	} else if (iommu->dmar_fact.know == MP_ABSENT &&
 		   iommu->ivrs_fact.know == MP_ABSENT) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"The firmware describes no IOMMU: there is neither a DMAR nor an "
-			"IVRS table");
+			"The firmware describes no IOMMU: there is neither a DMAR nor "
+			"an IVRS table");
 		mp_finding_remedy(finding, "%s", mp_firmware_menu(ctx->host));
 	} else {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"It is not known whether the firmware describes an IOMMU: its "
-			"tables cannot "
-			"be read");
+			"tables cannot be read");
 		mp_finding_remedy(finding, "run this program as root");
 	}
 	table_evidence(finding, iommu);
@@ -92,17 +91,14 @@ static void say_inactive(struct mp_check_ctx *ctx)
 		mp_remedy_remove(finding, ctx->host, off);
 	} else if (iommu->dmar) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"No IOMMU is in use although the firmware offers one: the kernel "
-			"was not "
-			"told to use VT-d");
+			"No IOMMU is in use although the firmware offers one: the "
+			"kernel was not told to use VT-d");
 		mp_remedy_add(finding, ctx->host, "intel_iommu=on");
 		if (known && new_enough)
 			mp_finding_evidence(finding, "kernel",
-				"Proxmox kernels from 6.8 on use VT-d unasked: this one "
-				"is built "
-				"otherwise, or VT-d failed to start (see the kernel log: "
-				"dmesg | grep "
-				"DMAR)");
+				"Proxmox kernels from 6.8 on use VT-d unasked: this "
+				"one is built otherwise, or VT-d failed to start (see "
+				"the kernel log: dmesg | grep DMAR)");
 		else
 			mp_finding_evidence(finding, "kernel",
 				"before 6.8, Proxmox kernels use VT-d only with "
@@ -110,12 +106,11 @@ static void say_inactive(struct mp_check_ctx *ctx)
 	} else if (iommu->ivrs) {
 		finding = mp_check_say(ctx, MP_FAIL,
 			"No IOMMU is in use although the firmware offers one: AMD-Vi "
-			"failed to "
-			"start");
+			"failed to start");
 		mp_finding_remedy(finding,
-			"look for the reason: dmesg | grep AMD-Vi; update the firmware; "
-			"no kernel "
-			"parameter is needed (amd_iommu=on does not exist)");
+			"look for the reason: dmesg | grep AMD-Vi; update the "
+			"firmware; no kernel parameter is needed (amd_iommu=on does "
+			"not exist)");
 	} else if (iommu->dmar_fact.know == MP_ABSENT &&
 		   iommu->ivrs_fact.know == MP_ABSENT) {
 		finding = mp_check_say(
@@ -124,8 +119,8 @@ static void say_inactive(struct mp_check_ctx *ctx)
 	} else {
 		finding = mp_check_say(ctx, MP_FAIL, "No IOMMU is in use");
 		mp_finding_remedy(finding, "run this program as root: the firmware's "
-					   "tables tell whether a firmware "
-					   "setting or a kernel parameter is missing");
+					   "tables tell whether a firmware setting or "
+					   "a kernel parameter is missing");
 	}
 	table_evidence(finding, iommu);
 	mp_finding_fact(finding, mp_running_cmdline_fact(ctx->host));
@@ -156,19 +151,18 @@ static void iommu_active(struct mp_check_ctx *ctx)
 	}
 	if (mp_host_is_guest(ctx->host))
 		finding = mp_check_say(ctx, MP_INFO,
-			"The kernel uses %s with %u units, but this host is itself a VM: "
-			"its IOMMU "
-			"is emulated, and what it proves holds inside this VM only",
-			kind, iommu->units->len);
+			"The kernel uses %s with %u unit%s, but this host is itself a "
+			"VM: its IOMMU is emulated, and what it proves holds inside "
+			"this VM only",
+			kind, iommu->units->len, MP_PLURAL(iommu->units->len));
 	else if (cmdline && mp_cmdline_has(cmdline, "amd_iommu", "on"))
 		finding = mp_check_say(ctx, MP_INFO,
-			"The kernel uses %s with %u units; amd_iommu=on on its command "
-			"line is no "
-			"option and changes nothing",
-			kind, iommu->units->len);
+			"The kernel uses %s with %u unit%s; amd_iommu=on on its command "
+			"line is no option and changes nothing",
+			kind, iommu->units->len, MP_PLURAL(iommu->units->len));
 	else
-		finding = mp_check_say(ctx, MP_PASS, "The kernel uses %s with %u units",
-			kind, iommu->units->len);
+		finding = mp_check_say(ctx, MP_PASS, "The kernel uses %s with %u unit%s",
+			kind, iommu->units->len, MP_PLURAL(iommu->units->len));
 	mp_finding_fact(finding, &iommu->class_fact);
 	mp_finding_evidence(
 		finding, "/sys/kernel/iommu_groups", "%u groups", ctx->host->groups->len);
@@ -227,18 +221,15 @@ static void iommu_default_domain(struct mp_check_ctx *ctx)
 	if (card) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"%s sits in an identity domain (iommu=pt) while no VM has it "
-			"open: messages "
-			"it still holds from an earlier session reach the host's memory "
-			"unchecked",
+			"open: messages it still holds from an earlier session reach "
+			"the host's memory unchecked",
 			card->bdf);
 		mp_finding_remedy(finding,
 			"remove iommu=pt from the kernel command line (costs the host's "
-			"own devices "
-			"some throughput), or never load the card's driver on this host "
-			"and "
-			"cold-boot after it was; for one group, while nothing is bound "
-			"to its "
-			"devices: echo DMA-FQ > /sys/kernel/iommu_groups/%u/type",
+			"own devices some throughput), or never load the card's driver "
+			"on this host and cold-boot after it was; for one group, while "
+			"nothing is bound to its devices: echo DMA-FQ > "
+			"/sys/kernel/iommu_groups/%u/type",
 			card->group->id);
 	} else if (count.unknown == ctx->host->groups->len) {
 		finding = mp_check_say(ctx, MP_UNSURE,
@@ -247,22 +238,20 @@ static void iommu_default_domain(struct mp_check_ctx *ctx)
 			finding, "read it as root: cat /sys/kernel/iommu_groups/*/type");
 	} else if (count.identity) {
 		finding = mp_check_say(ctx, MP_INFO,
-			"%u of %u IOMMU groups are in an identity domain (iommu=pt): the "
-			"host's own "
-			"devices, and a card that waits for its VM, reach all memory",
+			"%u of %u IOMMU groups are in an identity domain (iommu=pt): "
+			"the host's own devices, and a card that waits for its VM, "
+			"reach all memory",
 			count.identity, ctx->host->groups->len);
 	} else if (count.unknown || count.other) {
 		finding = mp_check_say(ctx, MP_INFO,
-			"%u of %u IOMMU groups are translated by default; %u are blocked "
-			"or "
-			"unmanaged, %u unknown",
+			"%u of %u IOMMU groups are translated by default; %u are "
+			"blocked or unmanaged, %u unknown",
 			count.translated, ctx->host->groups->len, count.other,
 			count.unknown);
 	} else {
 		finding = mp_check_say(ctx, MP_PASS,
 			"All %u IOMMU groups are translated by default: a card that "
-			"waits for its VM "
-			"reaches no memory",
+			"waits for its VM reaches no memory",
 			ctx->host->groups->len);
 	}
 	mp_finding_evidence(finding, "/sys/kernel/iommu_groups/*/type",
@@ -328,30 +317,27 @@ static void iommu_address_width(struct mp_check_ctx *ctx)
 	}
 	if (!width || !mp_fact_uint(&t->phys_bits, 10, &cpu)) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"It is not known whether the IOMMU can address all that the CPU "
-			"can");
+			"It is not known whether the IOMMU can address all that the "
+			"CPU can");
 		mp_finding_remedy(finding, "run this program as root on the live host: "
-					   "it needs the capabilities of "
-					   "each unit in /sys/class/iommu and the "
-					   "address sizes in /proc/cpuinfo");
+					   "it needs the capabilities of each unit in "
+					   "/sys/class/iommu and the address sizes in "
+					   "/proc/cpuinfo");
 	} else if (width < cpu) {
 		finding = mp_check_say(ctx, MP_WARN,
-			"The IOMMU takes addresses of %u bits, the CPU has %u: a VM that "
-			"places "
-			"memory or BARs above %" G_GUINT64_FORMAT
+			"The IOMMU takes addresses of %u bits, the CPU "
+			"has %u: a VM that places memory or BARs above %" G_GUINT64_FORMAT
 			" GiB cannot map them for the card",
 			width, (unsigned)cpu,
 			(uint64_t)1 << (width > 30 ? width - 30 : 0));
 		mp_finding_remedy(finding,
 			"limit the VM's address width (Proxmox VE: qm set VMID --args "
-			"'-cpu "
-			"host,host-phys-bits=on,host-phys-bits-limit=%u'), or use "
+			"'-cpu host,host-phys-bits=on,host-phys-bits-limit=%u'), or use "
 			"SeaBIOS",
 			width);
 	} else {
 		finding = mp_check_say(ctx, MP_PASS,
-			"The IOMMU takes addresses of %u bits, as many as the CPU has "
-			"(%u)",
+			"The IOMMU takes addresses of %u bits, enough for the CPU's %u",
 			width, (unsigned)cpu);
 	}
 	host_width(iommu, finding);
@@ -364,80 +350,64 @@ const struct mp_check mp_checks_iommu[] = {
 		.title = "the firmware describes an IOMMU",
 		.explain =
 			"The kernel learns about the IOMMU from an ACPI table: DMAR on "
-			"Intel, IVRS on AMD. "
-			"When the feature is off in the firmware setup, the table is not "
-			"there, and no "
-			"kernel parameter can bring it back.\n\n"
+			"Intel, IVRS on AMD. When the feature is off in the firmware "
+			"setup, the table is not there, and no kernel parameter can "
+			"bring it back.\n\n"
 			"Decided by parsing /sys/firmware/acpi/tables/DMAR and IVRS "
-			"(root only). A structure "
-			"that makes no sense (length zero, beyond its end, overlapping "
-			"units, wrong "
-			"checksum) is told, and what follows it is not judged. Where the "
-			"tables cannot be "
+			"(root only). A structure that makes no sense (length zero, "
+			"beyond its end, overlapping units, wrong checksum) is told, "
+			"and what follows it is not judged. Where the tables cannot be "
 			"read, units that the kernel built from them count. Sources: "
-			"Intel VT-d "
-			"specification, chapter 8; AMD specification 48882, chapter 5.",
+			"Intel VT-d specification, chapter 8; AMD specification 48882, "
+			"chapter 5.",
 		.run = firmware_iommu_table },
 	{ .id = "iommu-active",
 		.scope = MP_SCOPE_HOST,
 		.title = "the kernel uses the IOMMU",
 		.explain = "Without a working IOMMU a card would reach the memory of the "
-			   "host and of every VM; "
-			   "VFIO refuses to hand it out.\n\n"
+			   "host and of every VM; VFIO refuses to hand it out.\n\n"
 			   "Decided by the units in /sys/class/iommu (dmarN, ivhdN), "
-			   "which exist only when the "
-			   "kernel initialised DMA remapping. If there are none the "
-			   "reason is looked for: no "
-			   "table (firmware setting), a parameter that switches it off, "
-			   "or a kernel that wants "
-			   "intel_iommu=on. Proxmox kernels from 6.8 on use VT-d "
-			   "unasked; AMD-Vi always is, and "
-			   "amd_iommu=on is not an option at all: the kernel prints "
-			   "\"Unknown option\". When "
-			   "the host is itself a VM the IOMMU is emulated (VT-d says so "
-			   "with CAP.CM).",
+			   "which exist only when the kernel initialised DMA remapping. "
+			   "If there are none the reason is looked for: no table "
+			   "(firmware setting), a parameter that switches it off, or a "
+			   "kernel that wants intel_iommu=on. Proxmox kernels from 6.8 "
+			   "on use VT-d unasked; AMD-Vi always is, and amd_iommu=on is "
+			   "not an option at all: the kernel prints \"Unknown option\". "
+			   "When the host is itself a VM the IOMMU is emulated (VT-d "
+			   "says so with CAP.CM).",
 		.run = iommu_active },
 	{ .id = "iommu-default-domain",
 		.scope = MP_SCOPE_HOST,
 		.title = "waiting cards cannot reach host memory",
 		.explain = "Each IOMMU group has a default domain for the time when no "
-			   "VM uses it. \"DMA\" "
-			   "translates: the card reaches what a host driver mapped, "
-			   "nothing else. \"identity\" "
-			   "(iommu=pt, or a kernel built so) lets it reach all memory, "
-			   "for speed. A card that "
-			   "is bound to vfio-pci but not opened sits in that default "
-			   "domain.\n\n"
+			   "VM uses it. \"DMA\" translates: the card reaches what a host "
+			   "driver mapped, nothing else. \"identity\" (iommu=pt, or a "
+			   "kernel built so) lets it reach all memory, for speed. A card "
+			   "that is bound to vfio-pci but not opened sits in that "
+			   "default domain.\n\n"
 			   "For most cards this is harmless: they are reset before and "
-			   "after use. A card that "
-			   "keeps memory windows or interrupt messages in registers of "
-			   "its own and survives a "
-			   "reset with them may write into host memory: then it is a "
-			   "warning. It also changes "
-			   "what the kernel log can show: with iommu=pt a write fault "
-			   "(reason 05) is only "
-			   "possible while a VM has the card.\n\n"
+			   "after use. A card that keeps memory windows or interrupt "
+			   "messages in registers of its own and survives a reset with "
+			   "them may write into host memory: then it is a warning. It "
+			   "also changes what the kernel log can show: with iommu=pt a "
+			   "write fault (reason 05) is only possible while a VM has the "
+			   "card.\n\n"
 			   "Decided by /sys/kernel/iommu_groups/N/type, which shows the "
-			   "default domain even "
-			   "while VFIO owns the group.",
+			   "default domain even while VFIO owns the group.",
 		.run = iommu_default_domain },
 	{ .id = "iommu-address-width",
 		.scope = MP_SCOPE_HOST,
 		.title = "the IOMMU addresses as much as the CPU",
 		.explain = "A VM's physical addresses become the card's DMA addresses. "
-			   "When the IOMMU has fewer "
-			   "bits than the CPU (39 against 46 on many client parts), a "
-			   "guest firmware that "
-			   "places 64-bit BARs near the top of the CPU's range makes "
-			   "QEMU's mapping fail "
+			   "When the IOMMU has fewer bits than the CPU (39 against 46 on "
+			   "many client parts), a guest firmware that places 64-bit BARs "
+			   "near the top of the CPU's range makes QEMU's mapping fail "
 			   "(VFIO_MAP_DMA: Invalid argument) or a fault 04 follows.\n\n"
 			   "Decided by the smaller of MGAW and the widest page table "
-			   "(SAGAW) of every unit's "
-			   "capability register (VT-d specification 11.4.2), on AMD by "
-			   "VAsize of the IVRS "
-			   "table, against the address sizes in /proc/cpuinfo. "
-			   "vm-cpu-address-width judges the "
-			   "configuration of one VM.",
+			   "(SAGAW) of every unit's capability register (VT-d "
+			   "specification 11.4.2), on AMD by VAsize of the IVRS table, "
+			   "against the address sizes in /proc/cpuinfo. "
+			   "vm-cpu-address-width judges the configuration of one VM.",
 		.run = iommu_address_width },
 	{ NULL },
 };

@@ -37,17 +37,15 @@ static void interrupt_remapping_supported(struct mp_check_ctx *ctx)
 	if (iommu->dmar_fact.know == MP_ABSENT && iommu->ivrs_fact.know == MP_ABSENT &&
 		!iommu->units->len) {
 		mp_check_say(ctx, MP_SKIP,
-			"The firmware offers no IOMMU, so no interrupt remapping either: "
-			"see "
-			"firmware-iommu-table");
+			"The firmware offers no IOMMU, so no interrupt remapping "
+			"either: see firmware-iommu-table");
 		return;
 	}
 	state = mp_remap_supported(ctx->host, &sources, &missing);
 	if (state == MP_REMAP_UNKNOWN && chips_say_yes(iommu)) {
 		finding = mp_check_say(ctx, MP_PASS,
 			"This host can remap interrupts, because it does: all its live "
-			"interrupts "
-			"are remapped");
+			"interrupts are remapped");
 		mp_finding_fact(finding, &iommu->irq.fact);
 	} else if (state == MP_REMAP_YES) {
 		finding = mp_check_say(ctx, MP_PASS,
@@ -57,17 +55,17 @@ static void interrupt_remapping_supported(struct mp_check_ctx *ctx)
 			"This host cannot remap interrupts: %s: %s", missing->name,
 			missing->text);
 		mp_finding_remedy(finding,
-			"%s; if it is enabled already, update the firmware: its "
-			"table is what denies it",
+			"%s; if it is enabled already, update the firmware: its table "
+			"is what denies it",
 			mp_firmware_menu(ctx->host));
 	} else {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"It is not known whether this host can remap interrupts: %s: %s",
 			missing->name, missing->text);
 		mp_finding_remedy(finding, "run this program as root on the live host: "
-					   "the ACPI tables are readable by "
-					   "root only, the capabilities of the units "
-					   "only while the IOMMU is in use");
+					   "the ACPI tables are readable by root only, "
+					   "the capabilities of the units only while "
+					   "the IOMMU is in use");
 	}
 	say_sources(finding, &sources);
 	mp_remap_sources_clear(&sources);
@@ -116,16 +114,15 @@ static void say_active(struct mp_check_ctx *ctx, const struct mp_remap_source *p
 			"Only some interrupts of this host are remapped: %s",
 			proof->text);
 		mp_finding_remedy(finding, "see which devices are left out (grep -v IR- "
-					   "/proc/interrupts) and whether a "
-					   "remapping unit covers them "
-					   "(iommu-covers-device); update the firmware");
+					   "/proc/interrupts) and whether a remapping "
+					   "unit covers them (iommu-covers-device); "
+					   "update the firmware");
 	} else {
 		const char *off = mp_cmdline_intremap_off(ctx->host);
 
 		finding = off ? mp_check_say(ctx, MP_FAIL,
 					"Interrupts of this host are not remapped: the "
-					"kernel command line switches "
-					"it off (%s)",
+					"kernel command line switches it off (%s)",
 					off)
 			      : mp_check_say(ctx, MP_FAIL,
 					"Interrupts of this host are not remapped: %s",
@@ -161,8 +158,7 @@ static void interrupt_remapping_active(struct mp_check_ctx *ctx)
 	} else {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"It is not known whether interrupts of this host are remapped: "
-			"no live "
-			"evidence could be read");
+			"no live evidence could be read");
 		mp_finding_remedy(finding, "read /proc/interrupts on the live host: "
 					   "remapped interrupts have a chip that "
 					   "starts with IR-");
@@ -187,15 +183,13 @@ static const char *whom_to_trust(const struct mp_remap_sources *sources)
 	}
 	if (live == MP_REMAP_NO && said == MP_REMAP_YES)
 		return "hardware and firmware could, the kernel does not: trust the live "
-		       "chips; see "
-		       "interrupt-remapping-active for what switched it off";
+		       "chips; see interrupt-remapping-active for what switched it off";
 	if (live == MP_REMAP_YES && said == MP_REMAP_NO)
 		return "interrupts are remapped although firmware denies it: trust the "
-		       "live chips; "
-		       "the table is wrong or was cut off";
+		       "live chips; the table is wrong or was cut off";
 	return "trust the registers of the units first, then the chips of live "
-	       "interrupts, then the "
-	       "kernel log, then what firmware and capabilities promise";
+	       "interrupts, then the kernel log, then what firmware and capabilities "
+	       "promise";
 }
 
 static void interrupt_remapping_sources_agree(struct mp_check_ctx *ctx)
@@ -219,8 +213,7 @@ static void interrupt_remapping_sources_agree(struct mp_check_ctx *ctx)
 	if (yes + no < 2) {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"Only %u of %u sources about interrupt remapping could be read: "
-			"nothing to "
-			"compare",
+			"nothing to compare",
 			yes + no, sources.count);
 		mp_finding_remedy(finding,
 			"run this program as root on the live host, with debugfs "
@@ -228,8 +221,7 @@ static void interrupt_remapping_sources_agree(struct mp_check_ctx *ctx)
 	} else if (yes && no) {
 		finding = mp_check_say(ctx, live_yes && live_no ? MP_FAIL : MP_WARN,
 			"Sources disagree about interrupt remapping: %u say yes, %u say "
-			"no or only "
-			"partly",
+			"no or only partly",
 			yes, no);
 		mp_finding_remedy(finding, "%s", whom_to_trust(&sources));
 	} else if (yes) {
@@ -276,8 +268,7 @@ static void amd_x2apic(struct mp_check_ctx *ctx)
 	} else {
 		finding = mp_check_say(ctx, MP_INFO,
 			"AMD-Vi lacks XT here: the kernel stays with xAPIC, which is "
-			"enough for "
-			"remapping with up to 255 processors");
+			"enough for remapping with up to 255 processors");
 	}
 	for (guint i = 0; i < iommu->units->len; i++)
 		mp_finding_fact(
@@ -313,18 +304,16 @@ static void x2apic_opt_out(struct mp_check_ctx *ctx)
 		   mp_cmdline_has(cmdline, "intremap", "no_x2apic_optout")) {
 		finding = mp_check_say(ctx, MP_INFO,
 			"The firmware opts out of x2APIC, and the kernel was told to "
-			"ignore that "
-			"(intremap=no_x2apic_optout)");
+			"ignore that (intremap=no_x2apic_optout)");
 	} else if (set) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"The firmware opts out of x2APIC: interrupts are remapped in "
 			"xAPIC mode only");
 		mp_finding_remedy(finding,
 			"in the firmware setup (BIOS), enable \"Extended APIC\" / "
-			"\"x2APIC\" and "
-			"disable \"x2APIC Opt Out\"; or override it: "
-			"intremap=no_x2apic_optout on the "
-			"kernel command line. Remapping works either way");
+			"\"x2APIC\" and disable \"x2APIC Opt Out\"; or override it: "
+			"intremap=no_x2apic_optout on the kernel command line. "
+			"Remapping works either way");
 	} else {
 		finding = mp_check_say(
 			ctx, MP_PASS, "The firmware does not opt out of x2APIC");
@@ -378,9 +367,8 @@ static void posted_interrupts(struct mp_check_ctx *ctx)
 	}
 	if (able < iommu->units->len && !unknown)
 		finding = mp_check_say(ctx, MP_INFO,
-			"The IOMMU cannot post interrupts into a running guest (%u of %u "
-			"units can): "
-			"each one costs an exit, nothing else",
+			"The IOMMU cannot post interrupts into a running guest (%u of "
+			"%u units can): each one costs an exit, nothing else",
 			able, iommu->units->len);
 	else if (unknown || t->apicv.know == MP_UNKNOWN) {
 		finding = mp_check_say(ctx, MP_UNSURE,
@@ -389,16 +377,15 @@ static void posted_interrupts(struct mp_check_ctx *ctx)
 		mp_finding_remedy(finding,
 			"read /sys/class/iommu/*/intel-iommu/cap and "
 			"/sys/module/kvm_intel/parameters/enable_apicv "
-			"(amd-iommu/features, "
-			"kvm_amd/parameters/avic); it is a matter of speed only");
+			"(amd-iommu/features, kvm_amd/parameters/avic); it is a matter "
+			"of speed only");
 	} else if (on)
 		finding = mp_check_say(ctx, MP_PASS,
 			"Interrupts can be posted into running guests without an exit");
 	else
 		finding = mp_check_say(ctx, MP_INFO,
 			"The IOMMU could post interrupts into running guests, but KVM "
-			"does not use it: "
-			"each one costs an exit, nothing else");
+			"does not use it: each one costs an exit, nothing else");
 	posting_units(iommu, &unknown, finding);
 	mp_finding_fact(finding, &t->apicv);
 }
@@ -408,98 +395,78 @@ const struct mp_check mp_checks_remapping[] = {
 		.scope = MP_SCOPE_HOST,
 		.title = "firmware and IOMMU can remap interrupts",
 		.explain = "Interrupt remapping checks that a message written to the "
-			   "interrupt window comes "
-			   "from the device it was made for. VFIO refuses a card without "
-			   "it.\n\n"
+			   "interrupt window comes from the device it was made for. VFIO "
+			   "refuses a card without it.\n\n"
 			   "On Intel it needs all of: the INTR_REMAP flag of the DMAR "
-			   "table, IR and QI in the "
-			   "extended capabilities of every unit, every I/O APIC of the "
-			   "MADT in the scope of "
-			   "some unit, and a chipset that is not on the kernel's list of "
-			   "broken ones "
-			   "(5500/5520, revision 13h and before). On AMD it is a base "
-			   "feature, but the IVRS "
-			   "table must name every I/O APIC and the one of the south "
-			   "bridge (00:14.0), or Linux "
-			   "leaves it off. This says \"can\"; interrupt-remapping-active "
-			   "says \"does\". "
-			   "Sources: drivers/iommu/intel/irq_remapping.c, "
-			   "drivers/iommu/amd/init.c "
-			   "(check_ioapic_information), arch/x86/kernel/early-quirks.c.",
+			   "table, IR and QI in the extended capabilities of every "
+			   "unit, every I/O APIC of the MADT in the scope of some unit, "
+			   "and a chipset that is not on the kernel's list of broken "
+			   "ones (5500/5520, revision 13h and before). On AMD it is a "
+			   "base feature, but the IVRS table must name every I/O APIC "
+			   "and the one of the south bridge (00:14.0), or Linux leaves "
+			   "it off. This says \"can\"; interrupt-remapping-active says "
+			   "\"does\". Sources: drivers/iommu/intel/irq_remapping.c, "
+			   "drivers/iommu/amd/init.c (check_ioapic_information), "
+			   "arch/x86/kernel/early-quirks.c.",
 		.run = interrupt_remapping_supported },
 	{ .id = "interrupt-remapping-active",
 		.scope = MP_SCOPE_HOST,
 		.title = "interrupts of this host are remapped now",
 		.explain = "What the machine does, not what it could do. The strongest "
-			   "evidence is the chip "
-			   "that live interrupts name in /proc/interrupts: IR-PCI-MSI, "
-			   "IR-IO-APIC and so on are "
+			   "evidence is the chip that live interrupts name in "
+			   "/proc/interrupts: IR-PCI-MSI, IR-IO-APIC and so on are "
 			   "remapped, plain PCI-MSI and IO-APIC are not (the IOMMU's own "
-			   "DMAR-MSI, IOMMU-MSI "
-			   "and AMD-Vi never are and don't count). It needs no root and "
-			   "survives the loss of "
-			   "old log lines. Then come the units' status registers in "
-			   "debugfs (GSTS: IRES must "
-			   "be set, CFIS must be clear, or raw messages pass), the state "
-			   "of the remapping "
-			   "table there, and the kernel log. A line that the log lacks "
-			   "proves nothing.\n\n"
+			   "DMAR-MSI, IOMMU-MSI and AMD-Vi never are and don't count). "
+			   "It needs no root and survives the loss of old log lines. "
+			   "Then come the units' status registers in debugfs (GSTS: IRES "
+			   "must be set, CFIS must be clear, or raw messages pass), the "
+			   "state of the remapping table there, and the kernel log. A "
+			   "line that the log lacks proves nothing.\n\n"
 			   "When it is off, the reason is looked for: intremap=off on "
-			   "the command line, a "
-			   "refusal in the log, a DMAR table without the flag, an IOMMU "
-			   "that is not used.",
+			   "the command line, a refusal in the log, a DMAR table "
+			   "without the flag, an IOMMU that is not used.",
 		.run = interrupt_remapping_active },
 	{ .id = "interrupt-remapping-sources-agree",
 		.scope = MP_SCOPE_HOST,
 		.title = "all evidence about interrupt remapping agrees",
 		.explain =
 			"\"Is interrupt remapping on?\" can be answered from at least "
-			"four places that know "
-			"nothing of each other: the firmware's table, the capabilities "
-			"of each unit, the "
-			"chips of live interrupts, the units' registers in debugfs, the "
-			"kernel log. A tool "
-			"that asks only one is wrong on machines where they differ, for "
-			"example when "
-			"firmware and hardware are able but intremap=off was given.\n\n"
-			"Each is shown with its answer. Disagreement is a warning, and a "
-			"failure when live "
-			"sources contradict each other. With fewer than two readable "
-			"sources the answer is "
-			"unknown. Trust in this order: registers, live chips, log, "
-			"capabilities, table.",
+			"four places that know nothing of each other: the firmware's "
+			"table, the capabilities of each unit, the chips of live "
+			"interrupts, the units' registers in debugfs, the kernel log. A "
+			"tool that asks only one is wrong on machines where they differ, "
+			"for example when firmware and hardware are able but "
+			"intremap=off was given.\n\n"
+			"Each is shown with its answer. Disagreement is a warning, and "
+			"a failure when live sources contradict each other. With fewer "
+			"than two readable sources the answer is unknown. Trust in this "
+			"order: registers, live chips, log, capabilities, table.",
 		.run = interrupt_remapping_sources_agree },
 	{ .id = "x2apic-opt-out",
 		.scope = MP_SCOPE_HOST,
 		.title = "the firmware allows x2APIC",
 		.explain = "With flag bit 1 of the DMAR table firmware asks the system "
-			   "to stay out of x2APIC "
-			   "mode; the kernel obeys and says so in its log. Remapping "
-			   "still works, in xAPIC "
-			   "mode: at most 255 processors, slower interrupts to VMs, and "
-			   "on some boards the flag "
-			   "comes with broken remapping. On AMD the question is whether "
-			   "the units have XT.\n\n"
+			   "to stay out of x2APIC mode; the kernel obeys and says so in "
+			   "its log. Remapping still works, in xAPIC mode: at most 255 "
+			   "processors, slower interrupts to VMs, and on some boards the "
+			   "flag comes with broken remapping. On AMD the question is "
+			   "whether the units have XT.\n\n"
 			   "Decided by the flag in the table, else by the line in the "
-			   "kernel log. Source: VT-d "
-			   "specification 8.1; dmar_x2apic_optout() in "
-			   "drivers/iommu/intel/irq_remapping.c.",
+			   "kernel log. Source: VT-d specification 8.1; "
+			   "dmar_x2apic_optout() in drivers/iommu/intel/irq_remapping.c.",
 		.run = x2apic_opt_out },
 	{ .id = "posted-interrupts",
 		.scope = MP_SCOPE_HOST,
 		.title = "interrupts reach running guests without an exit",
 		.explain = "With posted interrupts (Intel: CAP.PI; AMD: guest virtual "
-			   "APIC, EFR.GA, with AVIC) "
-			   "the IOMMU hands a card's interrupt to a running virtual "
-			   "processor without waking "
-			   "the hypervisor. It saves time for each interrupt and decides "
-			   "nothing else, so its "
-			   "absence is only information.\n\n"
+			   "APIC, EFR.GA, with AVIC) the IOMMU hands a card's interrupt "
+			   "to a running virtual processor without waking the "
+			   "hypervisor. It saves time for each interrupt and decides "
+			   "nothing else, so its absence is only information.\n\n"
 			   "Decided by the capability of every unit and by enable_apicv "
-			   "of kvm_intel or avic of "
-			   "kvm_amd. The kernel line \"irq bypass producer ... "
-			   "registration fails\" is the same "
-			   "news for one vector.",
+			   "of kvm_intel or avic of kvm_amd. The kernel line \"irq "
+			   "bypass producer ... registration fails\" is the same news "
+			   "for one vector.",
 		.run = posted_interrupts },
 	{ NULL },
 };
