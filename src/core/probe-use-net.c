@@ -147,6 +147,16 @@ static bool is_up(struct net *net, const char *interface)
 	return text && mp_parse_uint(text, 0, &flags) && (flags & FLAG_UP);
 }
 
+static char *master_of(struct net *net, const char *interface)
+{
+	g_autofree char *path = g_strdup_printf(CLASS "/%s/master", interface);
+	g_autofree char *target = NULL;
+
+	if (mp_root_readlink(net->probe->root, path, &target) < 0)
+		return NULL;
+	return g_path_get_basename(target);
+}
+
 /* The route that goes through INTERFACE or one above it (bond, bridge, VLAN); CHAIN gets
  * the way there. */
 static const char *routed_above(
@@ -163,9 +173,15 @@ static const char *routed_above(
 		mp_root_list(net->probe->root, path, &names) < 0)
 		return NULL;
 	for (char **name = names; *name; name++) {
+		g_autofree char *master = NULL;
 		const char *upper = *name + strlen("upper_");
 
-		if (!g_str_has_prefix(*name, "upper_"))
+		/* A master is an upper too; a copied tree may have only one of the links. */
+		if (!strcmp(*name, "master"))
+			upper = master = master_of(net, interface);
+		else if (!g_str_has_prefix(*name, "upper_"))
+			continue;
+		if (!upper)
 			continue;
 		g_string_append_printf(chain, " -> %s", upper);
 		route = routed_above(net, upper, chain, depth + 1);
@@ -174,16 +190,6 @@ static const char *routed_above(
 		g_string_truncate(chain, length);
 	}
 	return NULL;
-}
-
-static char *master_of(struct net *net, const char *interface)
-{
-	g_autofree char *path = g_strdup_printf(CLASS "/%s/master", interface);
-	g_autofree char *target = NULL;
-
-	if (mp_root_readlink(net->probe->root, path, &target) < 0)
-		return NULL;
-	return g_path_get_basename(target);
 }
 
 static const char *master_kind(struct net *net, const char *interface)

@@ -470,6 +470,9 @@ static void host_use(void **state G_GNUC_UNUSED)
 	entry = (struct mp_use_entry){ .bdf = "0000:86:00.0", .kind = MP_USE_NETWORK,
 		.routes = true, .source = "/x", .detail = "eth0" };
 	expect_finding(&w, "device-host-use", MP_FAIL, "network goes through");
+	w.card->class_code = 0x060400;
+	expect_finding(&w, "device-host-use", MP_SKIP, "bridge");
+	w.card->class_code = 0x020000;
 	entry.bdf = "0000:87:00.0";
 	expect_finding(&w, "device-host-use", MP_INFO, "driver nvme");
 	world_clear(&w);

@@ -429,6 +429,9 @@ static void network_uses(void **state G_GNUC_UNUSED)
 	sysroot_link(&s, NET("0000:04:00.0", "eth2") "/upper_vmbr1", "../vmbr1");
 	sysroot_mkdir(&s, NET("0000:04:00.0", "eth2") "/brport");
 	put_net(&s, NULL, "vmbr1", "0x1003\n");
+	/* eth3 -> vmbr0, known by its master alone */
+	put_net(&s, "0000:04:00.1", "eth3", "0x1003\n");
+	sysroot_link(&s, NET("0000:04:00.1", "eth3") "/master", "../../virtual/net/vmbr0");
 	put_net(&s, "0000:05:00.0", "eth5", "0x1003\n"); /* up, link-local only */
 	put_net(&s, "0000:06:00.0", "eth6", "0x1003\n"); /* IPv6 route */
 	put_net(&s, "0000:07:00.0", "eth7", "0x1002\n"); /* down, "manual" */
@@ -442,6 +445,7 @@ static void network_uses(void **state G_GNUC_UNUSED)
 		"eth1 -> bond0 -> bond0.7 has a route of the host");
 	assert_false(routes(host, "0000:04:00.0"));
 	assert_non_null(find(host, "0000:04:00.0", MP_USE_NETWORK, "is in bridge vmbr1"));
+	assert_true(routes(host, "0000:04:00.1"));
 	assert_false(routes(host, "0000:05:00.0"));
 	assert_non_null(find(host, "0000:05:00.0", MP_USE_NETWORK, "is up"));
 	assert_true(routes(host, "0000:06:00.0"));

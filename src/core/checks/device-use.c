@@ -238,9 +238,10 @@ static struct mp_finding *say_unused(struct mp_check_ctx *ctx)
 		return finding;
 	}
 	return mp_check_say(ctx, MP_INFO,
-		"The host has the driver %s on %s, but does nothing with the device%s",
-		device->driver.text, device->bdf,
-		open->know == MP_KNOWN ? "" : " that a captured host would show");
+		open->know == MP_KNOWN ?
+			"The host has the driver %s on %s, but does not use the device" :
+			"The host has the driver %s on %s, but no use of the device was captured",
+		device->driver.text, device->bdf);
 }
 
 static void device_host_use(struct mp_check_ctx *ctx)
@@ -252,6 +253,12 @@ static void device_host_use(struct mp_check_ctx *ctx)
 		finding = mp_check_say(
 			ctx, MP_UNSURE, "What the host uses itself was not looked at");
 		mp_finding_remedy(finding, "run this check on a host or a snapshot of one");
+		return;
+	}
+	if (mp_pci_is_bridge(ctx->device)) {
+		mp_check_say(ctx, MP_SKIP,
+			"%s is a PCI bridge: it stays with the host and is not passed",
+			ctx->device->bdf);
 		return;
 	}
 	if (entries->len)
