@@ -112,7 +112,8 @@ char *mp_pci_ids_select(
 		const char *next = stop ? stop + 1 : end;
 
 		stop = stop ? stop : end;
-		if (stop - line < LINE_MAX_LENGTH && stop > line) {
+		/* Comments stand inside blocks too and end none. */
+		if (stop - line < LINE_MAX_LENGTH && stop > line && *line != '#') {
 			if (*line != '\t')
 				top_line(&s, line, stop);
 			else if (s.inside && line[1] != '\t')

@@ -98,41 +98,62 @@ static char *what_was_judged(const struct mp_preflight_report *report)
 	return g_strdup_printf("%s %s", device->bdf, name);
 }
 
+/* What stands behind a finding's mark, as part of a longer line. */
+static char *clause(const struct mp_finding *finding)
+{
+	char *text = g_strdup(finding->summary);
+
+	if (g_str_has_suffix(text, "."))
+		text[strlen(text) - 1] = '\0';
+	return text;
+}
+
+/* The warning nearest to the user's card: the table of checks goes from the platform to
+ * the card, so it is the last one. */
+static const struct mp_finding *nearest_warning(const struct mp_preflight_report *report)
+{
+	for (guint i = report->findings->len; i-- > 0;)
+		if (belongs(report->findings->pdata[i], &sections[1]))
+			return report->findings->pdata[i];
+	return NULL;
+}
+
 static char *answer(const struct mp_preflight_report *report)
 {
 	const struct mp_finding *blocking = first_of(report, &sections[0]);
+	const struct mp_finding *warning = nearest_warning(report);
 	g_autofree char *subject = what_was_judged(report);
 	guint unknown = count(report, &sections[2]);
 
-	if (blocking) {
-		char *text = g_strdup(blocking->summary);
-
-		if (g_str_has_suffix(text, "."))
-			text[strlen(text) - 1] = '\0';
-		return text;
-	}
+	if (blocking)
+		return clause(blocking);
 	if (report->exit_code != MP_EXIT_OK)
 		return g_strdup("with --strict, warnings and unknowns block too");
 	if (report->only)
 		return g_strdup_printf("nothing blocks %s among the checks '%s', the only ones run",
 			subject, report->only);
+	if (warning)
+		return clause(warning);
+	if (unknown)
+		return g_strdup_printf("nothing found that blocks %s, but not all could be looked at",
+			subject);
 	if (!report->wanted->len)
 		return g_strdup("nothing blocks on this host; no device was judged, name one with "
 				"--device");
-	if (unknown)
-		return g_strdup_printf("nothing found that blocks %s", subject);
 	return g_strdup_printf("%s can be passed through", subject);
 }
 
+/* "READY" alone is a promise: it is made only where nothing was left open. */
 static void put_answer(struct mp_page *page, const struct mp_preflight_report *report)
 {
+	bool open = count(report, &sections[1]) || count(report, &sections[2]);
 	bool ready = report->exit_code == MP_EXIT_OK;
+	const char *label = !ready ? "NOT READY:" : open ? "READY, BUT:" : "READY:";
 	g_autofree char *sentence = answer(report);
 	g_autofree char *numbers = counts(report);
 	g_autofree char *text = g_strdup_printf("%s (%s)", sentence, numbers);
 
-	mp_page_para(page, 0, ready ? MP_GREEN : MP_RED, ready ? "READY:" : "NOT READY:", INDENT,
-		text);
+	mp_page_para(page, 0, !ready ? MP_RED : open ? MP_YELLOW : MP_GREEN, label, INDENT, text);
 }
 
 /* --- what was looked at --- */

@@ -18,7 +18,7 @@ with_config() {
 
 @test "the first line is the answer, the exit code says the same" {
 	metis preflight --sysroot "$(host forum-node)"
-	assert_line --index 0 --regexp '^READY: .*0000:86:00\.0 Axelera'
+	assert_line --index 0 --regexp '^READY, BUT: .*0000:86:00\.0 .*interrupt message'
 	metis 1 preflight --sysroot "$(host intremap-off)"
 	assert_line --index 0 --regexp '^NOT READY: .*\([1-9][0-9]* blocking'
 	assert_line --regexp '^BLOCKING \([1-9]'
@@ -150,7 +150,7 @@ with_config() {
 	run "$METIS" preflight --sysroot "$(host forum-node)"
 	refute_output --partial $'\033'
 	run "$METIS" preflight --sysroot "$(host forum-node)" --color always
-	assert_line --index 0 --partial $'\033[1;32mREADY:'
+	assert_line --index 0 --partial $'\033[1;33mREADY, BUT:'
 	NO_COLOR=1 run "$METIS" preflight --sysroot "$(host forum-node)" --color always
 	assert_output --partial $'\033'
 	run script -qec "$METIS preflight --sysroot $(host forum-node)" /dev/null

@@ -247,7 +247,7 @@ static void names_are_selected(void **state G_GNUC_UNUSED)
 	const char *why = NULL;
 	size_t size;
 
-	g_string_append(list, "1f9d  Maker\n\t0001  Another\n\t1100  Card\n");
+	g_string_append(list, "1f9d  Maker\n\t0001  Another\n# comment\n\t1100  Card\n");
 	g_string_append(list, "\t\t1f9d 0001  Subsystem\n\t1100  Twice\nzzzz  Broken\n");
 	g_string_append(list, "1f9d  Twice\n\t1100  Wrong\n\t\t\t\tdeep\n2000\n");
 	for (int i = 0; i < 5000; i++)

@@ -129,7 +129,8 @@ static void assert_in_order(const char *text, const char *const *parts)
 static void the_first_line_is_the_answer(void **state)
 {
 	struct fixture *f = *state;
-	g_autofree char *empty = NULL, *good = NULL, *unsure = NULL, *strict = NULL, *bad = NULL;
+	g_autofree char *empty = NULL, *good = NULL, *unsure = NULL, *strict = NULL, *bad = NULL,
+			  *warned = NULL;
 
 	add(f, "iommu-active", MP_PASS, "host", "The IOMMU is active.");
 	good = render(f, "text", (struct mp_render_style){ 0 });
@@ -139,7 +140,16 @@ static void the_first_line_is_the_answer(void **state)
 	add(f, "memlock", MP_UNSURE, "host", "The limit could not be read.");
 	unsure = render(f, "text", (struct mp_render_style){ 0 });
 	assert_true(g_str_has_prefix(unsure,
-		"READY: nothing found that blocks 0000:86:00.0 [1f9d:1100] (1 passed, 1 unknown)\n"));
+		"READY, BUT: nothing found that blocks 0000:86:00.0 [1f9d:1100], but not all "
+		"could be looked at (1 passed, 1 unknown)\n"));
+
+	/* Of two warnings the one about the card, not the one about the host. */
+	add(f, "iommu-default-domain", MP_WARN, "host", "The default domain is identity.");
+	add(f, "card-host-driver-loaded", MP_WARN, "0000:86:00.0", "The driver was loaded.");
+	warned = render(f, "text", (struct mp_render_style){ 0 });
+	assert_true(g_str_has_prefix(warned,
+		"READY, BUT: The driver was loaded (1 passed, 2 warnings, 1 unknown)\n"));
+	g_ptr_array_set_size(f->report.findings, 2);
 
 	f->report.strict = true;
 	f->report.exit_code = MP_EXIT_FINDING;
