@@ -483,10 +483,10 @@ static void bars_need_addresses(void **state G_GNUC_UNUSED)
 	card->resource = mp_fact_known(j.host, "/test/resource", "test");
 	expect(&j, "device-bars", MP_INFO, "no BARs");
 	card->bars[0] = (struct mp_bar) { 0xee000000, 0xee000fff, 0x140204 };
-	expect(&j, "device-bars", MP_PASS, "BAR 0 4 KiB");
+	expect(&j, "device-bars", MP_PASS, "every BAR");
 	/* A ROM without a place is everyday. */
 	card->bars[6] = (struct mp_bar) { 0, 0xffff, 0x20000200 };
-	expect(&j, "device-bars", MP_PASS, "BAR 0 4 KiB");
+	expect(&j, "device-bars", MP_PASS, "every BAR");
 	card->bars[2] = (struct mp_bar) { 0, 0x1ffffff, 0x20040200 };
 	expect(&j, "device-bars", MP_FAIL, "BAR 2");
 	judge_clear(&j);

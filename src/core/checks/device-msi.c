@@ -63,9 +63,9 @@ void mp_check_device_bars(struct mp_check_ctx *ctx)
 		mp_finding_fact(finding, &device->resource);
 		return;
 	}
-	finding = mp_check_say(ctx, MP_PASS, "%s: every BAR has an address (%s).",
-		device->bdf, bars->str);
-	mp_finding_fact(finding, &device->resource);
+	finding = mp_check_say(
+		ctx, MP_PASS, "%s: every BAR has an address.", device->bdf);
+	mp_finding_evidence(finding, device->resource.source, "%s", bars->str);
 }
 
 /* The capabilities of a device are in the part that only root reads. */
