@@ -7,6 +7,8 @@
 
 #include "core/grub-default.h"
 
+#define VALUE_MAX (64u * 1024) /* "A=$A$A" doubles it each time */
+
 struct value {
 	char *text; /* NULL: unknown */
 	char *why;
@@ -152,7 +154,9 @@ static void expand(struct reader *r, struct word *word, const char *name)
 
 	if (!value)
 		return; /* never set: empty, as in a shell */
-	if (value->text)
+	if (value->text && strlen(value->text) + word->text->len > VALUE_MAX)
+		word->spoilt = "a value that grows without end";
+	else if (value->text)
 		g_string_append(word->text, value->text);
 	else
 		word->spoilt = "it uses a variable that is itself unknown";
@@ -249,6 +253,8 @@ static void read_word(struct reader *r, struct word *word)
 			word->quoted = true;
 			read_double_quotes(r, word);
 		} else if (c == '$') {
+			/* "A$B=C" assigns nothing, even with an empty B. */
+			word->no_name = word->no_name || !word->name_end;
 			read_dollar(r, word);
 		} else if (c == '`') {
 			skip_substitution(r, word);

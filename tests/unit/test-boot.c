@@ -84,6 +84,7 @@ static void grub_defaults_admit_ignorance(void **state G_GNUC_UNUSED)
 		"GRUB_CMDLINE_LINUX_DEFAULT=a | cat",
 		"GRUB_CMDLINE_LINUX_DEFAULT=a true",
 		"GRUB_CMDLINE_LINUX_DEFAULT+=\" a\"",
+		"GRUB_CMDLINE_LINUX_DEFAULT$X=a",
 		"GRUB_CMDLINE_LINUX_DEFAULT=${X:-a}",
 		": ${GRUB_CMDLINE_LINUX_DEFAULT:=a}",
 		"GRUB_CMDLINE_LINUX_DEFAULT=\"a",
@@ -103,6 +104,19 @@ static void grub_defaults_admit_ignorance(void **state G_GNUC_UNUSED)
 		assert_non_null(why);
 		assert_non_null(strstr(why, "line "));
 	}
+}
+
+static void grub_defaults_are_bounded(void **state G_GNUC_UNUSED)
+{
+	g_autoptr(mp_grub_default) g = mp_grub_default_new();
+	g_autoptr(GString) text = g_string_new("GRUB_CMDLINE_LINUX_DEFAULT=x\n");
+	const char *why;
+
+	for (int i = 0; i < 64; i++)
+		g_string_append(text, "GRUB_CMDLINE_LINUX_DEFAULT=$GRUB_CMDLINE_LINUX_DEFAULT"
+				      "$GRUB_CMDLINE_LINUX_DEFAULT\n");
+	assert_null(grub(g, text->str, &why));
+	assert_non_null(why);
 }
 
 static void grub_defaults_forgive_what_is_apart(void **state G_GNUC_UNUSED)
@@ -243,6 +257,7 @@ int main(void)
 		cmocka_unit_test(the_last_switch_counts),
 		cmocka_unit_test(grub_defaults_append),
 		cmocka_unit_test(grub_defaults_admit_ignorance),
+		cmocka_unit_test(grub_defaults_are_bounded),
 		cmocka_unit_test(grub_defaults_forgive_what_is_apart),
 		cmocka_unit_test(plain_grub_is_known_by_its_mark),
 		cmocka_unit_test(the_boot_tool_is_told_from_grub),
