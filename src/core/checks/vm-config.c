@@ -260,6 +260,12 @@ static void judge_args_iommu(
 			ctx->vm->id);
 }
 
+/* QEMU takes one dash or two. */
+static bool is_option(const char *word, const char *name)
+{
+	return *word == '-' && !strcmp(word + 1 + (word[1] == '-'), name);
+}
+
 static void judge_args(struct mp_check_ctx *ctx, struct mp_points *points, char **words)
 {
 	const struct mp_vm *vm = ctx->vm;
@@ -268,7 +274,7 @@ static void judge_args(struct mp_check_ctx *ctx, struct mp_points *points, char 
 	for (char **word = words; *word; word++) {
 		const char *next = word[1];
 
-		if (next && g_str_has_suffix(*word, "-device") &&
+		if (next && is_option(*word, "device") &&
 			(g_str_has_prefix(next, "vfio-pci,") || !strcmp(next, "vfio-pci"))) {
 			g_autofree char *host = mp_vm_args_property(next, "host");
 
@@ -279,7 +285,7 @@ static void judge_args(struct mp_check_ctx *ctx, struct mp_points *points, char 
 				"reserves it, and a second VM can take it at the same time",
 				vm->id, host ? host : "a device");
 		}
-		if (next && g_str_has_suffix(*word, "-set"))
+		if (next && is_option(*word, "set"))
 			judge_set(ctx, points, next);
 		if (strstr(*word, "kernel-irqchip=split") || strstr(*word, "kernel_irqchip=split")) {
 			if (!iommu && g_strcmp0(vm->viommu, "intel") != 0)
