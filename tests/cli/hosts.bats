@@ -55,3 +55,8 @@ findings() {
 			fail "$host: another list"
 	done
 }
+
+@test "every check has a host that passes it and one that does not" {
+	run tests/hosts/coverage
+	assert_success
+}

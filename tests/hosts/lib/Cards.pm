@@ -3,6 +3,7 @@
 package Node;
 use strict;
 use warnings;
+no warnings 'portable'; # 64-bit Perl only, as the bytes need
 
 # At 0000:d8:00.0, driven by the vendor's driver (module metis, driver axl).
 sub second_card {
@@ -25,6 +26,17 @@ sub vendor_driver {
 		$n->edit("usr/lib/modules/$release/modules.dep", sub { $_ .= "updates/dkms/metis.ko:\n" });
 		$n->file("usr/lib/modules/$release/modules.alias", "alias pci:v00001F9Dd00001100sv*sd*bc*sc*i* metis\n");
 	}
+	return;
+}
+
+# The card at 0000:86:00.0 in the hands of the vendor's driver.
+sub driven_by_host {
+	my ($n) = @_;
+	my $card = $n->device('0000:86:00.0');
+	@$card{qw(driver module d_state command irq_name)} = ('axl', 'metis', 0, 0x0406, 'metis-msi');
+	$card->{msi} = { vectors => 32, mask => 1, on => 32, address => 0xfee00418 };
+	$n->log('axl 0000:86:00.0: enabling device (0000 -> 0002)', 'axl 0000:86:00.0: MSI registered 32 (32)',
+		'Axelera AIPU PCIe Driver, version 1.4.16, init OK');
 	return;
 }
 

@@ -247,8 +247,8 @@ sub names { my ($n) = @_; $n->file('usr/share/misc/pci.ids', $PCI_IDS); return }
 # Everything of the forum node but the boot loader.
 sub forum_hardware {
 	my ($n, %with) = @_;
-	$n->kernel;
-	$n->proxmox;
+	$n->kernel($with{kernels} ? (running => $with{kernels}[0], installed => $with{kernels}) : ());
+	$n->proxmox(packages => $with{packages});
 	$n->xeon;
 	$n->dmi;
 	$n->memory(128);

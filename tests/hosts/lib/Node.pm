@@ -8,6 +8,7 @@ use Acpi;
 use Amd;
 use Boot;
 use Cards;
+use Desktop;
 use Devices;
 use Forum;
 use Proxmox;

@@ -353,6 +353,25 @@ sub bind_ids {
 	return;
 }
 
+# The card without any set-up of vfio-pci.
+sub unset_binding {
+	my ($n) = @_;
+	$n->drop('etc/modprobe.d/vfio.conf');
+	$n->drop('sys/module/vfio_pci/parameters/ids');
+	$n->drop('sys/module/vfio_iommu_type1/parameters');
+	delete @{ $n->{modules} }{qw(vfio vfio_iommu_type1 vfio_pci vfio_pci_core iommufd)};
+	$n->file('etc/modules', "# /etc/modules: kernel modules to load at boot time.\n");
+	@{ $n->{log} } = grep { !/VFIO|vfio/ } @{ $n->{log} };
+	return;
+}
+
+sub mapping {
+	my ($n, $name, @maps) = @_;
+	my $file = 'etc/pve/mapping/pci.cfg';
+	$n->file($file, ($n->{at}{$file}{file} // '') . "$name\n" . join('', map { "\tmap $_\n" } @maps) . "\n");
+	return;
+}
+
 sub vm {
 	my ($n, $id, $text) = @_;
 	$n->file("etc/pve/nodes/$n->{hostname}/qemu-server/$id.conf", $text);

@@ -1,0 +1,12 @@
+sub {
+	my ($n) = @_;
+	$n->note('The forum node with "ids=" for vfio-pci, but nothing that makes it come before the vendor\'s driver, and an initramfs',
+		'that was not made again: the driver was first. Invented.');
+	$n->forum_node;
+	$n->vendor_driver;
+	$n->driven_by_host;
+	$n->file('etc/modprobe.d/vfio.conf', "options vfio-pci ids=1f9d:1100\n");
+	$n->file('etc/modules', "# /etc/modules: kernel modules to load at boot time.\n");
+	$n->initramfs(modules => [ qw(metis nvme nvme_core ahci libahci xhci_pci i40e ast dm_mod) ],
+		files => { 'etc/modprobe.d/pve-blacklist.conf' => "blacklist nvidiafb\n" });
+}
