@@ -6,6 +6,8 @@
 
 #include "core/modules.h"
 
+#define LOAD_MAX 4096 /* modules named in such files together; real hosts have a dozen */
+
 static bool already(const GPtrArray *load, const char *module, const char *options)
 {
 	for (guint i = 0; i < load->len; i++) {
@@ -22,7 +24,7 @@ void mp_module_load_parse(struct mp_host *host, const char *file, const char *te
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
-	for (char **raw = lines; *raw; raw++) {
+	for (char **raw = lines; *raw && load->len < LOAD_MAX; raw++) {
 		char *line = g_strstrip(*raw);
 		const char *module, *rest = NULL;
 

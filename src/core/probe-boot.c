@@ -76,6 +76,8 @@ static struct mp_fact read_grub_cfg(
 			continue;
 		char *arguments = g_strchug(words[1]);
 		arguments += strcspn(arguments, " \t"); /* the kernel's path */
+		if (strlen(arguments) > MP_READ_ATTR) /* Linux takes 2 KiB on x86 */
+			return mp_fact_unknown(host, source, "its linux line is too long");
 		g_autofree char *clean = mp_clean_text(arguments, strlen(arguments));
 
 		return mp_fact_known(host, source, g_strstrip(clean));

@@ -131,6 +131,20 @@ static void a_huge_file_is_refused(void **state G_GNUC_UNUSED)
 	tree_close(&tree);
 }
 
+static void a_hostile_list_takes_no_time(void **state G_GNUC_UNUSED)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	struct tree tree;
+
+	for (unsigned i = 0; text->len < 1000 * 1000; i++)
+		g_string_append_printf(text, "m%x\n", i);
+	tree_open(&tree);
+	tree_put(&tree, "etc/modules", text->str);
+	mp_probe_modules(tree.host, tree.root);
+	assert_in_range(tree.host->modules->load->len, 1000, 10000);
+	tree_close(&tree);
+}
+
 static void every_installed_kernel_is_known(void **state G_GNUC_UNUSED)
 {
 	struct tree tree;
@@ -224,6 +238,7 @@ int main(void)
 		cmocka_unit_test(modprobe_d_has_precedence_and_order),
 		cmocka_unit_test(a_later_ids_replaces_an_earlier),
 		cmocka_unit_test(a_huge_file_is_refused),
+		cmocka_unit_test(a_hostile_list_takes_no_time),
 		cmocka_unit_test(every_installed_kernel_is_known),
 		cmocka_unit_test(loads_and_overrides),
 	};
