@@ -82,9 +82,12 @@ static int open_file(struct mp_root *root, const struct mp_dir *dir, const char 
 	int probe, err;
 
 	if (plain) {
-		if (!root->live && fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-			return refused(&st);
+		if (!root->live) {
+			if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+				return -errno;
+			if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+				return refused(&st);
+		}
 		int fd = openat(dir->fd, name, READ_FLAGS | O_NOFOLLOW);
 		if (fd >= 0)
 			return only_regular(root, fd);
@@ -119,10 +122,14 @@ static ssize_t read_some(int fd, char *to, size_t room, size_t total, size_t max
 	return got;
 }
 
-/* Reads until the end, at most MAX bytes. sysfs and procfs sizes say nothing. */
-static int read_all(int fd, size_t max, char **data, size_t *size)
+/*
+ * Reads until the end, at most MAX bytes. sysfs and procfs sizes say nothing, but what is
+ * less than a page of an attribute is all of it (kernfs_fop_read_iter(), seq_read_iter() of
+ * one record), so that nobody has to ask twice.
+ */
+static int read_all(int fd, bool attribute, size_t max, char **data, size_t *size)
 {
-	char first[4096]; /* nearly all files end here */
+	char first[4096]; /* a page; nearly all files end here */
 	size_t total = 0, room = 64 * 1024;
 	char *large;
 	ssize_t got;
@@ -131,7 +138,8 @@ static int read_all(int fd, size_t max, char **data, size_t *size)
 		got = read_some(fd, first + total, sizeof(first) - total, total, max);
 		if (got < 0)
 			return -errno;
-		if (got == 0) {
+		if (got == 0 || (attribute && total == 0 && (size_t)got < sizeof(first))) {
+			total += (size_t)got;
 			*data = g_malloc(total + 1);
 			memcpy(*data, first, total);
 			(*data)[total] = '\0';
@@ -163,6 +171,15 @@ static int read_all(int fd, size_t max, char **data, size_t *size)
 	return 0;
 }
 
+/* Of a device or a group; debugfs and cgroups, also below sys, may give a file in pieces. */
+static bool is_attribute(const struct mp_dir *dir, const char *name)
+{
+	const char *path = dir ? dir->path : name;
+
+	return g_str_has_prefix(path, "sys/bus/") ||
+		g_str_has_prefix(path, "sys/kernel/iommu_groups/");
+}
+
 static int dir_read(struct mp_root *root, const struct mp_dir *dir, const char *name, size_t max,
 	char **data, size_t *size)
 {
@@ -171,7 +188,7 @@ static int dir_read(struct mp_root *root, const struct mp_dir *dir, const char *
 
 	if (fd < 0)
 		return fd;
-	err = read_all(fd, max, data, size);
+	err = read_all(fd, is_attribute(dir, name), max, data, size);
 	close(fd);
 	return err;
 }
