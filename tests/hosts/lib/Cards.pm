@@ -24,7 +24,7 @@ sub vendor_driver {
 	my ($n) = @_;
 	for my $release (@{ $n->{kernels} }) {
 		$n->edit("usr/lib/modules/$release/modules.dep", sub { $_ .= "updates/dkms/metis.ko:\n" });
-		$n->file("usr/lib/modules/$release/modules.alias", "alias pci:v00001F9Dd00001100sv*sd*bc*sc*i* metis\n");
+		$n->edit("usr/lib/modules/$release/modules.alias", sub { $_ .= "alias pci:v00001F9Dd00001100sv*sd*bc*sc*i* metis\n" });
 	}
 	return;
 }

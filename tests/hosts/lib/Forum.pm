@@ -104,11 +104,11 @@ sub xeon_dmar {
 	my @base = (0xc5ffc000, 0xd37fc000, 0xee7fc000, 0xfbffc000, 0x9d7fc000);
 	my %of = (0 => 0x17, 1 => 0x3a, 2 => 0x85, 3 => 0xd7);
 	my @units = map { { base => $base[$_], node => $_ < 2 ? 0 : 1, scopes => [ [ 3, 9 + $_, $of{$_}, [ 5, 4 ] ],
-		[ 2, 0, $of{$_}, [ 0, 0 ] ], [ 1, 0, $of{$_}, [ 5, 0 ] ], [ 1, 0, $of{$_}, [ 5, 4 ] ] ] } } 0 .. 3;
+		(map { my $bus = $of{$_}; map { [ 2, 0, $bus, [ $_, 0 ] ] } 0 .. 3 } $_), [ 1, 0, $of{$_}, [ 5, 0 ] ], [ 1, 0, $of{$_}, [ 5, 4 ] ] ] } } 0 .. 3;
 	push @units, { base => $base[4], node => 0, all => 1, scopes => [ [ 3, 8, 0xf0, [ 0x1f, 0 ] ], [ 3, 13, 0, [ 5, 4 ] ],
 		[ 4, 0, 0xf0, [ 0x1f, 7 ] ] ] };
 	$n->{dmar} = { flags => $with{flags} // 1, units => \@units, rmrr => $with{rmrr} // [], atsr => [
-		[ map { [ 2, 0, $of{$_}, [ 0, 0 ] ] } 0 .. 3 ] ] };
+		[ map { my $bus = $of{$_}; map { [ 2, 0, $bus, [ $_, 0 ] ] } 0 .. 3 } 0 .. 3 ] ] };
 	$n->{units} = [ map { { name => "dmar$_", number => $_, base => $base[$_], version => '1:0', cap => '8d2078c106f0466',
 		ecap => 'f020df' } } 0 .. 4 ];
 	$n->after(sub { $n->bin('sys/firmware/acpi/tables/DMAR', Acpi::dmar($n->{dmar})) if $n->{dmar} });

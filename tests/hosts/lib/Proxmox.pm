@@ -19,6 +19,9 @@ my @LOADABLE = qw(
 	kernel/drivers/vfio/vfio_iommu_type1.ko kernel/drivers/pci/pci-stub.ko
 	kernel/virt/lib/irqbypass.ko kernel/sound/pci/hda/snd-hda-intel.ko
 	kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko kernel/net/bridge/bridge.ko);
+# modules.alias: what would take the devices of these hosts.
+my %WANTS = ('8086:1572' => 'i40e', '8086:1521' => 'igb', '10EC:8125' => 'r8169', '10EC:8168' => 'r8169', '1A03:2000' => 'ast',
+	'8086:1912' => 'i915', '1002:164E' => 'amdgpu', '8086:201D' => 'vmd', '1102:0007' => 'snd_ca0106');
 my @BUILTIN = qw(
 	kernel/drivers/iommu/iova.ko kernel/drivers/pci/pcie/pcieport.ko kernel/drivers/md/dm-mod.ko
 	kernel/fs/ext4/ext4.ko kernel/drivers/firmware/efi/efi-pstore.ko);
@@ -39,6 +42,11 @@ sub kernel {
 		my $at = "usr/lib/modules/$release";
 		$n->file("$at/modules.dep", join '', map { "$_:\n" } sort @LOADABLE, @{ $with{extra} // [] });
 		$n->file("$at/modules.builtin", join '', map { "$_\n" } sort @BUILTIN);
+		$n->file("$at/modules.alias", "# Aliases extracted from modules themselves.\n" . join('', map {
+			my ($vendor, $device) = split /:/;
+			"alias pci:v0000${vendor}d0000${device}sv*sd*bc*sc*i* $WANTS{$_}\n"
+		} sort keys %WANTS) . "alias pci:v*d*sv*sd*bc01sc08i02* nvme\nalias pci:v*d*sv*sd*bc01sc06i01* ahci\n"
+			. "alias pci:v*d*sv*sd*bc0Csc03i30* xhci_pci\n");
 		$n->file("boot/config-$release", "CONFIG_VFIO=m\nCONFIG_VFIO_PCI=m\n"
 				. "CONFIG_VFIO_IOMMU_TYPE1=m\nCONFIG_IRQ_REMAP=y\nCONFIG_INTEL_IOMMU=y\n"
 				. "CONFIG_INTEL_IOMMU_DEFAULT_ON=y\nCONFIG_AMD_IOMMU=y\nCONFIG_IO_STRICT_DEVMEM=y\n");

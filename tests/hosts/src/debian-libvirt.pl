@@ -3,9 +3,9 @@ sub {
 	$n->note('Debian 13 with libvirt instead of Proxmox VE, started from a unified kernel image; most of its memory is reserved as',
 		'huge pages, and locked memory is limited. The desktop board with its remapping units as they should be. Invented.');
 	$n->kernel(running => '6.12.48+deb13-amd64', installed => [ '6.12.48+deb13-amd64' ]);
+	$n->desktop(39);
 	$n->memory(64, 12);
 	$n->hugepages(1048576, 48, 48);
-	$n->desktop(39);
 	$n->{units}[0]{ecap} = '7e3ff0501e';
 	$n->{remap} = 1;
 	my $card = $n->device('0000:01:00.0');

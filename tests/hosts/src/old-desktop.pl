@@ -5,8 +5,8 @@ sub {
 		'PCI cards. Invented.');
 	$n->kernel;
 	$n->proxmox(hostname => 'node3');
-	$n->memory(32);
 	$n->desktop(46);
+	$n->memory(32);
 	$n->bridge;
 	$n->net('0000:04:00.0', 'nic0', 2, up => 1, bridge => 'vmbr0');
 	$n->bind_ids('1f9d:1100');
