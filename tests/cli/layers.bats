@@ -66,3 +66,24 @@ lacks() {
 		- "$TOP_SRCDIR"
 	assert_output ""
 }
+
+# Make's lists are kept by hand: what falls out of one would be neither built nor run, and nothing would tell.
+@test "every source, test and fuzz target is in its list" {
+	listed() {
+		tr -s ' \t\\' '\n' <"$TOP_SRCDIR/$1" | grep -qxF -- "$2" || fail "$2 is not in $1"
+	}
+	local file
+	cd "$TOP_SRCDIR"
+	for file in tests/unit/test-*.c; do
+		listed tests/unit/Makemodule.am "${file%.c}"
+	done
+	for file in tests/fuzz/fuzz-*.c; do
+		listed tests/fuzz/Makemodule.am "${file%.c}"
+	done
+	for file in tests/cli/*.bats; do
+		listed tests/cli/Makemodule.am "$file"
+	done
+	for file in $(find src -name '*.[ch]'); do
+		listed src/Makemodule.am "$file"
+	done
+}
