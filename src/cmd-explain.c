@@ -34,8 +34,8 @@ static int run(int argc G_GNUC_UNUSED, char **argv, GError **error)
 	if (!ops || !mp_cmd_style(opt_color, &style, error))
 		return 0;
 	if (!ops->explain) {
-		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "there is no format '%s' for this",
-			ops->name);
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"there is no format '%s' for this", ops->name);
 		return 0;
 	}
 	if (check) {
@@ -60,6 +60,7 @@ const struct mp_cmd mp_cmd_explain = {
 	.min_args = 1,
 	.max_args = 1,
 	.options = options,
-	.description = "CHECK is an id of a finding; 'preflight --list-checks' lists them all.\n",
+	.description =
+		"CHECK is an id of a finding; 'preflight --list-checks' lists them all.\n",
 	.run = run,
 };

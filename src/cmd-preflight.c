@@ -10,7 +10,8 @@
 #include "core/settings.h"
 #include "core/vm.h"
 
-static char *opt_sysroot, *opt_format, *opt_color, *opt_id, *opt_profile, *opt_vm, *opt_check;
+static char *opt_sysroot, *opt_format, *opt_color, *opt_id, *opt_profile, *opt_vm,
+	*opt_check;
 static char **opt_devices;
 static gboolean opt_strict, opt_list_checks, opt_verbose;
 
@@ -20,13 +21,14 @@ static const GOptionEntry options[] = {
 	{ "id", 0, 0, G_OPTION_ARG_STRING, &opt_id, "judge every device with this id",
 		"VENDOR:DEVICE" },
 	{ "profile", 'p', 0, G_OPTION_ARG_STRING, &opt_profile,
-		"profile name or file; alone: judge every device that it fits", "PROFILE" },
-	{ "vm", 0, 0, G_OPTION_ARG_STRING, &opt_vm, "judge this VM too: its id or a config file",
-		"VM" },
-	{ "check", 'c', 0, G_OPTION_ARG_STRING, &opt_check, "only checks whose id matches GLOB",
-		"GLOB" },
-	{ "list-checks", 0, 0, G_OPTION_ARG_NONE, &opt_list_checks, "list all checks and stop",
-		NULL },
+		"profile name or file; alone: judge every device that it fits",
+		"PROFILE" },
+	{ "vm", 0, 0, G_OPTION_ARG_STRING, &opt_vm,
+		"judge this VM too: its id or a config file", "VM" },
+	{ "check", 'c', 0, G_OPTION_ARG_STRING, &opt_check,
+		"only checks whose id matches GLOB", "GLOB" },
+	{ "list-checks", 0, 0, G_OPTION_ARG_NONE, &opt_list_checks,
+		"list all checks and stop", NULL },
 	{ "strict", 0, 0, G_OPTION_ARG_NONE, &opt_strict,
 		"warnings and unknowns block too (exit 1)", NULL },
 	{ "verbose", 'v', 0, G_OPTION_ARG_NONE, &opt_verbose,
@@ -80,7 +82,8 @@ static bool choose_by_address(
 	return true;
 }
 
-static bool choose_by_id(const struct mp_host *host, struct choice *choice, GError **error)
+static bool choose_by_id(
+	const struct mp_host *host, struct choice *choice, GError **error)
 {
 	uint16_t vendor, device;
 	guint before = choice->wanted->len;
@@ -101,8 +104,8 @@ static bool choose_by_id(const struct mp_host *host, struct choice *choice, GErr
 	return true;
 }
 
-static void choose_by_profile(const struct mp_host *host, const struct mp_profile *profile,
-	struct choice *choice)
+static void choose_by_profile(const struct mp_host *host,
+	const struct mp_profile *profile, struct choice *choice)
 {
 	for (guint i = 0; i < host->devices->len; i++)
 		if (mp_profile_fits(profile, host->devices->pdata[i]))
@@ -132,7 +135,7 @@ static bool choose_devices(const struct mp_host *host, const struct mp_config *c
 {
 	if (opt_devices || opt_id)
 		return choose_by_address(host, choice, error) &&
-			(!opt_id || choose_by_id(host, choice, error));
+		       (!opt_id || choose_by_id(host, choice, error));
 	if (opt_profile && mp_profile_is_specific(profile))
 		choose_by_profile(host, profile, choice);
 	else if (config->cards->len)
@@ -143,13 +146,14 @@ static bool choose_devices(const struct mp_host *host, const struct mp_config *c
 }
 
 /* A device that is not there is a finding, if the check that tells it runs. */
-static bool missing_is_told(const struct mp_host *host, const struct choice *choice,
-	GError **error)
+static bool missing_is_told(
+	const struct mp_host *host, const struct choice *choice, GError **error)
 {
 	const char *id = "device-present";
 
 	if (!choice->missing->len ||
-		(mp_check_find(id) && (!opt_check || g_pattern_match_simple(opt_check, id))))
+		(mp_check_find(id) &&
+			(!opt_check || g_pattern_match_simple(opt_check, id))))
 		return true;
 	g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND, "%s: is not on %s",
 		(const char *)choice->missing->pdata[0], host->origin);
@@ -177,7 +181,8 @@ static void sum_up(struct mp_preflight_report *report)
 			severity = MP_INFO;
 		report->counts[severity]++;
 		blocked = blocked || severity == MP_FAIL ||
-			(report->strict && (severity == MP_WARN || severity == MP_UNSURE));
+			  (report->strict &&
+				  (severity == MP_WARN || severity == MP_UNSURE));
 	}
 	report->exit_code = blocked ? MP_EXIT_FINDING : MP_EXIT_OK;
 }
@@ -272,8 +277,8 @@ static int run(int argc G_GNUC_UNUSED, char **argv G_GNUC_UNUSED, GError **error
 			ops->checks(&style, stdout);
 			return MP_EXIT_OK;
 		}
-		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "--list-checks has no format '%s'",
-			opt_format);
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"--list-checks has no format '%s'", opt_format);
 		return 0;
 	}
 	return preflight(ops, &style, error);

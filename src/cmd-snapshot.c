@@ -21,8 +21,10 @@ static const GOptionEntry options[] = {
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &opt_output,
 		"write to FILE; '-' or nothing: standard output", "FILE" },
 	{ "scrub", 0, 0, G_OPTION_ARG_NONE, &opt_scrub,
-		"replace serial numbers, MAC and IP addresses, names and the like", NULL },
-	{ "force", 0, 0, G_OPTION_ARG_NONE, &opt_force, "replace FILE where it exists", NULL },
+		"replace serial numbers, MAC and IP addresses, names and the like",
+		NULL },
+	{ "force", 0, 0, G_OPTION_ARG_NONE, &opt_force, "replace FILE where it exists",
+		NULL },
 	MP_OPTION_SYSROOT(opt_sysroot),
 	{ NULL },
 };
@@ -112,7 +114,8 @@ static bool write_out(const GString *text, GError **error)
 	if (!reserve(opt_output, error))
 		return false;
 	if (g_file_set_contents_full(opt_output, text->str, (gssize)text->len,
-		    G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, mode, &reason))
+		    G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, mode,
+		    &reason))
 		return true;
 	if (!opt_force)
 		unlink(opt_output);
@@ -128,8 +131,8 @@ static void tell_failures(struct mp_snapshot *snapshot)
 
 	if (!failures->len)
 		return;
-	fprintf(stderr, "metis-passthrough snapshot: %u of %u looks failed%s:\n", failures->len,
-		looks, geteuid() ? "; run as root to see everything" : "");
+	fprintf(stderr, "metis-passthrough snapshot: %u of %u looks failed%s:\n",
+		failures->len, looks, geteuid() ? "; run as root to see everything" : "");
 	for (guint i = 0; i < failures->len && i < FAILURES_SHOWN; i++)
 		fprintf(stderr, "  %s\n", (char *)failures->pdata[i]);
 	if (failures->len > FAILURES_SHOWN)

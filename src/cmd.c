@@ -14,7 +14,8 @@ const struct mp_render_ops *mp_cmd_format(const char *format, GError **error)
 	const struct mp_render_ops *ops = mp_render_find(format ? format : "text");
 
 	if (!ops)
-		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "there is no format '%s'", format);
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "there is no format '%s'",
+			format);
 	else if (ops->prepare && !ops->prepare(error))
 		return NULL;
 	return ops;
@@ -26,7 +27,8 @@ static unsigned terminal_width(void)
 	struct winsize size;
 	uint64_t number;
 
-	if (columns && mp_parse_uint(columns, 10, &number) && number >= 40 && number <= 1000)
+	if (columns && mp_parse_uint(columns, 10, &number) && number >= 40 &&
+		number <= 1000)
 		return (unsigned)number;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
 		return size.ws_col;
@@ -41,7 +43,8 @@ bool mp_cmd_style(const char *color, struct mp_render_style *style, GError **err
 	style->width = terminal_width();
 	if (!color || !strcmp(color, "auto")) {
 		/* NO_COLOR counts only while the user made no explicit choice. */
-		style->color = isatty(STDOUT_FILENO) && (color || !no_color || !*no_color);
+		style->color =
+			isatty(STDOUT_FILENO) && (color || !no_color || !*no_color);
 	} else if (!strcmp(color, "always")) {
 		style->color = true;
 	} else if (!strcmp(color, "never")) {

@@ -17,8 +17,9 @@ struct mp_cmd {
 	const char *summary; /* for the list of verbs */
 	const char *args;    /* after the options, for the usage line: "CHECK", or "" */
 	int min_args, max_args;
-	const GOptionEntry *options; /* parsed before run(); rows point at the file's statics */
-	const char *description;     /* below the options of --help, or NULL; paragraphs
+	const GOptionEntry
+		*options; /* parsed before run(); rows point at the file's statics */
+	const char *description; /* below the options of --help, or NULL; paragraphs
 	                                apart by an empty line, wrapped when shown */
 	/*
 	 * ARGC, ARGV: what is left after the options. Returns an enum mp_exit. On failure sets
@@ -45,13 +46,22 @@ struct mp_cmd_output {
 	gboolean verbose;
 };
 
-#define MP_OPTION_SYSROOT(target)                                                         \
-	{ "sysroot", 0, 0, G_OPTION_ARG_FILENAME, &(target),                              \
-	  "look at the captured host in PATH (directory or snapshot)", "PATH" }
-#define MP_OPTION_FORMAT(target, formats)                                                 \
-	{ "format", 'f', 0, G_OPTION_ARG_STRING, &(target), "output format: " formats, "FORMAT" }
-#define MP_OPTION_COLOR(target)                                                           \
-	{ "color", 0, 0, G_OPTION_ARG_STRING, &(target), "auto, always or never", "WHEN" }
+#define MP_OPTION_SYSROOT(target)                                                        \
+	{                                                                                \
+		"sysroot", 0, 0, G_OPTION_ARG_FILENAME, &(target),                       \
+			"look at the captured host in PATH (directory or snapshot)",     \
+			"PATH"                                                           \
+	}
+#define MP_OPTION_FORMAT(target, formats)                                                \
+	{                                                                                \
+		"format", 'f', 0, G_OPTION_ARG_STRING, &(target),                        \
+			"output format: " formats, "FORMAT"                              \
+	}
+#define MP_OPTION_COLOR(target)                                                          \
+	{                                                                                \
+		"color", 0, 0, G_OPTION_ARG_STRING, &(target), "auto, always or never",  \
+			"WHEN"                                                           \
+	}
 
 /* Ops for FORMAT (NULL: text); sets a usage error when there is no such format. */
 const struct mp_render_ops *mp_cmd_format(const char *format, GError **error);

@@ -29,8 +29,9 @@ static void print_option(FILE *out, const GOptionEntry *option)
 	g_autofree char *name = NULL;
 	int length;
 
-	name = option->short_name ? g_strdup_printf("-%c, --%s", option->short_name, option->long_name) :
-				    g_strdup_printf("    --%s", option->long_name);
+	name = option->short_name ? g_strdup_printf("-%c, --%s", option->short_name,
+					    option->long_name)
+				  : g_strdup_printf("    --%s", option->long_name);
 	length = fprintf(out, "  %s%s%s", name, option->arg_description ? " " : "",
 		option->arg_description ? option->arg_description : "");
 	if (length < COLUMN - 1)
@@ -54,8 +55,10 @@ void mp_help_verb(const struct mp_cmd *cmd, const GOptionEntry *common, FILE *ou
 {
 	fprintf(out, "Usage: metis-passthrough %s [OPTION]...%s%s\n", cmd->name,
 		*cmd->args ? " " : "", cmd->args);
-	fprintf(out, "%c%s.\n\nOptions:\n", g_ascii_toupper(cmd->summary[0]), cmd->summary + 1);
-	for (const GOptionEntry *option = cmd->options; option && option->long_name; option++)
+	fprintf(out, "%c%s.\n\nOptions:\n", g_ascii_toupper(cmd->summary[0]),
+		cmd->summary + 1);
+	for (const GOptionEntry *option = cmd->options; option && option->long_name;
+		option++)
 		print_option(out, option);
 	for (const GOptionEntry *option = common; option->long_name; option++)
 		print_option(out, option);

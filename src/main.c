@@ -55,8 +55,10 @@ static int close_stdout(int code)
 
 static int usage_error(const char *verb, const char *message)
 {
-	fprintf(stderr, "metis-passthrough%s%s: %s\nTry 'metis-passthrough %s%s--help'.\n",
-		verb ? " " : "", verb ? verb : "", message, verb ? verb : "", verb ? " " : "");
+	fprintf(stderr,
+		"metis-passthrough%s%s: %s\nTry 'metis-passthrough %s%s--help'.\n",
+		verb ? " " : "", verb ? verb : "", message, verb ? verb : "",
+		verb ? " " : "");
 	return MP_EXIT_USAGE;
 }
 
@@ -73,9 +75,9 @@ static int unknown_verb(const char *word)
 	for (size_t i = 0; commands[i]; i++)
 		names[i] = commands[i]->name;
 	nearest = mp_cmd_nearest(word, names);
-	message = nearest ?
-		g_strdup_printf("there is no verb '%s'; did you mean '%s'?", word, nearest) :
-		g_strdup_printf("there is no verb '%s'", word);
+	message = nearest ? g_strdup_printf("there is no verb '%s'; did you mean '%s'?",
+				    word, nearest)
+			  : g_strdup_printf("there is no verb '%s'", word);
 	return usage_error(NULL, message);
 }
 
@@ -86,13 +88,15 @@ static int check_arguments(const struct mp_cmd *cmd, int argc, char **argv)
 	if (argc < cmd->min_args)
 		message = g_strdup_printf("an argument is missing: %s", cmd->args);
 	else if (argc > cmd->max_args)
-		message = g_strdup_printf("unexpected argument '%s'", argv[cmd->max_args]);
+		message =
+			g_strdup_printf("unexpected argument '%s'", argv[cmd->max_args]);
 	else
 		return MP_EXIT_OK;
 	return usage_error(cmd->name, message);
 }
 
-static bool parse_options(const struct mp_cmd *cmd, int *argc, char ***argv, GError **error)
+static bool parse_options(
+	const struct mp_cmd *cmd, int *argc, char ***argv, GError **error)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 

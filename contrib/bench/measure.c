@@ -43,7 +43,8 @@ static void run(struct command *command, int round)
 	pid_t pid;
 	int status, error;
 
-	error = posix_spawnp(&pid, command->argv[0], &actions, NULL, command->argv, environment);
+	error = posix_spawnp(
+		&pid, command->argv[0], &actions, NULL, command->argv, environment);
 	if (error) {
 		fprintf(stderr, "measure: %s: %s\n", command->argv[0], strerror(error));
 		exit(3);
@@ -85,13 +86,16 @@ int main(int argc, char **argv, char **envp)
 		commands[count++] = (struct command){ .argv = argv + i + 1 };
 	}
 	if (rounds < 1 || !count) {
-		fprintf(stderr, "usage: measure ROUNDS -- COMMAND... [-- COMMAND...]...\n");
+		fprintf(stderr,
+			"usage: measure ROUNDS -- COMMAND... [-- COMMAND...]...\n");
 		return 2;
 	}
 	environment = envp;
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(
+		&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(
+		&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	for (int i = 0; i < count; i++)
 		commands[i].micros = calloc((size_t)rounds, sizeof(double));
 	/* Once to warm the caches, not counted. */
@@ -102,8 +106,8 @@ int main(int argc, char **argv, char **envp)
 			run(&commands[i], round);
 	for (int i = 0; i < count; i++) {
 		qsort(commands[i].micros, (size_t)rounds, sizeof(double), compare);
-		printf("%.0f %.0f %ld\n", commands[i].micros[rounds / 2], commands[i].micros[0],
-			commands[i].kib);
+		printf("%.0f %.0f %ld\n", commands[i].micros[rounds / 2],
+			commands[i].micros[0], commands[i].kib);
 	}
 	return 0;
 }

@@ -133,14 +133,14 @@ static void fill_config(const struct function *f, uint8_t *c)
 	c[0x70] = 0x10; /* PCI Express 2 */
 	c[0x71] = f->is_port ? 0x00 : 0xb0;
 	le16(c + 0x72, f->is_port ? 0x0042 : 0x0002);
-	le32(c + 0x74, 0x10008fc1);    /* FLR */
-	le32(c + 0x7c, 0x00475043);    /* x4, 8 GT/s */
+	le32(c + 0x74, 0x10008fc1); /* FLR */
+	le32(c + 0x7c, 0x00475043); /* x4, 8 GT/s */
 	le16(c + 0x82, 0x1043);
 	c[0xb0] = 0x11; /* MSI-X */
 	le16(c + 0xb2, 0x0020);
 	le32(c + 0xb4, 0x00003000);
 	le32(c + 0xb8, 0x00002000);
-	le32(c + 0x100, 0x14820001); /* AER 2, next at 0x148 */
+	le32(c + 0x100, 0x14820001);              /* AER 2, next at 0x148 */
 	le32(c + 0x148, 0x1580000d | 0x00010000); /* ACS */
 	le16(c + 0x14c, 0x001f);
 	le16(c + 0x14e, 0x001d);
@@ -157,11 +157,13 @@ static void put_resources(const struct function *f, const char *dir)
 	size_t used = 0;
 
 	for (int i = 0; i < (f->is_port ? 17 : 13) && used + 60 < sizeof(text); i++) {
-		uint64_t start = i || f->is_port ? 0 : 0xe0000000 + ((uint64_t)f->index << 14);
+		uint64_t start =
+			i || f->is_port ? 0 : 0xe0000000 + ((uint64_t)f->index << 14);
 
 		used += (size_t)snprintf(text + used, sizeof(text) - used,
 			"0x%016lx 0x%016lx 0x%016lx\n", (unsigned long)start,
-			(unsigned long)(start ? start + 0x3fff : 0), start ? 0x140204ul : 0);
+			(unsigned long)(start ? start + 0x3fff : 0),
+			start ? 0x140204ul : 0);
 	}
 	put_bytes(dir, "resource", text, used);
 }
@@ -169,7 +171,8 @@ static void put_resources(const struct function *f, const char *dir)
 static void put_attributes(const struct function *f, const char *dir)
 {
 	const char *class = f->is_port ? "060400" : "010802";
-	const char *vendor = f->is_port ? "8086" : "144D", *device = f->is_port ? "347A" : "A808";
+	const char *vendor = f->is_port ? "8086" : "144D",
+		   *device = f->is_port ? "347A" : "A808";
 
 	put(dir, "vendor", "0x%s\n", f->is_port ? "8086" : "144d");
 	put(dir, "device", "0x%s\n", f->is_port ? "347a" : "a808");
@@ -197,8 +200,10 @@ static void put_attributes(const struct function *f, const char *dir)
 	put(dir, "aer_dev_correctable", "RxErr 0\nBadTLP 0\nTOTAL_ERR_COR 0\n");
 	put(dir, "aer_dev_nonfatal", "Undefined 0\nTOTAL_ERR_NONFATAL 0\n");
 	put(dir, "aer_dev_fatal", "Undefined 0\nTOTAL_ERR_FATAL 0\n");
-	put(dir, "modalias", "pci:v0000%sd0000%ssv0000144Dsd0000A801bc01sc08i02\n", vendor, device);
-	put(dir, "uevent", "DRIVER=%s\nPCI_CLASS=%s\nPCI_ID=%s:%s\nPCI_SUBSYS_ID=%s\n"
+	put(dir, "modalias", "pci:v0000%sd0000%ssv0000144Dsd0000A801bc01sc08i02\n",
+		vendor, device);
+	put(dir, "uevent",
+		"DRIVER=%s\nPCI_CLASS=%s\nPCI_ID=%s:%s\nPCI_SUBSYS_ID=%s\n"
 		"PCI_SLOT_NAME=%s\nMODALIAS=pci:v0000%sd0000%ssv0000144Dsd0000A801bc01sc08i02\n",
 		f->is_port ? "pcieport" : "vfio-pci", class, vendor, device,
 		f->is_port ? "0000:0000" : "144D:A801", f->bdf, vendor, device);
@@ -223,7 +228,8 @@ static void describe(struct function *f, unsigned index)
 	f->bus = f->is_port ? 0 : f->port + 1;
 	f->slot = f->is_port ? f->port + 1 : 0;
 	f->func = f->is_port ? 0 : in_domain % (1 + BEHIND) - 1;
-	snprintf(f->bdf, sizeof(f->bdf), "%04x:%02x:%02x.%x", f->domain, f->bus, f->slot, f->func);
+	snprintf(f->bdf, sizeof(f->bdf), "%04x:%02x:%02x.%x", f->domain, f->bus, f->slot,
+		f->func);
 	snprintf(port, sizeof(port), "/%04x:00:%02x.0", f->domain, f->port + 1);
 	snprintf(f->dir, sizeof(f->dir), "sys/devices/pci%04x:00%s/%s", f->domain,
 		f->is_port ? "" : port, f->bdf);
@@ -245,12 +251,14 @@ static void put_function(unsigned index)
 	put_resources(&f, f.dir);
 	put_attributes(&f, f.dir);
 	put_link(f.dir, "subsystem", "%s/bus/pci", up);
-	put_link(f.dir, "driver", "%s/bus/pci/drivers/%s", up, f.is_port ? "pcieport" : "vfio-pci");
+	put_link(f.dir, "driver", "%s/bus/pci/drivers/%s", up,
+		f.is_port ? "pcieport" : "vfio-pci");
 	put_link(f.dir, "iommu_group", "%s/kernel/iommu_groups/%u", up, index);
 	put_link(f.dir, "iommu", "%s/devices/virtual/iommu/dmar%u", up, f.domain % 8);
 	put_link("sys/bus/pci/devices", f.bdf, "../../../%s", f.dir + strlen("sys/"));
-	put_link(f.is_port ? "sys/bus/pci/drivers/pcieport" : "sys/bus/pci/drivers/vfio-pci", f.bdf,
-		"../../../../%s", f.dir + strlen("sys/"));
+	put_link(f.is_port ? "sys/bus/pci/drivers/pcieport"
+			   : "sys/bus/pci/drivers/vfio-pci",
+		f.bdf, "../../../../%s", f.dir + strlen("sys/"));
 
 	snprintf(group, sizeof(group), "sys/kernel/iommu_groups/%u/devices", index);
 	make_dir(group);
@@ -267,7 +275,8 @@ static void put_units(void)
 	make_dir("sys/class/iommu");
 	for (unsigned i = 0; i < 8; i++) {
 		snprintf(name, sizeof(name), "dmar%u", i);
-		snprintf(dir, sizeof(dir), "sys/devices/virtual/iommu/%s/intel-iommu", name);
+		snprintf(dir, sizeof(dir), "sys/devices/virtual/iommu/%s/intel-iommu",
+			name);
 		make_dir(dir);
 		put(dir, "address", "%x\n", 0xc5ffc000 + (i << 24));
 		put(dir, "cap", "8d2078c106f0466\n");
@@ -284,10 +293,13 @@ static void put_host(void)
 	make_dir("proc/self");
 	make_dir("proc/sys/kernel");
 	make_dir("proc/bus/pci");
-	put("proc", "cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro intel_iommu=on\n");
-	put("proc", "cpuinfo", "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu vmx x2apic\n");
+	put("proc", "cmdline",
+		"BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro intel_iommu=on\n");
+	put("proc", "cpuinfo",
+		"processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu vmx x2apic\n");
 	put("proc", "meminfo", "MemTotal:  131072000 kB\nMemAvailable:  120000000 kB\n");
-	put("proc", "modules", "vfio_pci 16384 0 - Live 0x0\nvfio 45056 1 vfio_pci, Live 0x0\n");
+	put("proc", "modules",
+		"vfio_pci 16384 0 - Live 0x0\nvfio 45056 1 vfio_pci, Live 0x0\n");
 	put("proc", "mounts", "/dev/sda1 / ext4 rw 0 0\n");
 	put("proc/self", "mountinfo", "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n");
 	put("proc", "version", "Linux version 6.8.12-1-pve\n");
@@ -296,7 +308,8 @@ static void put_host(void)
 	make_dir("usr/share/misc");
 	put_link("usr/share/misc", "pci.ids", "../pci.ids");
 	make_dir("etc");
-	put("etc", "os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian 12\"\n");
+	put("etc", "os-release",
+		"ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian 12\"\n");
 	put("etc", "hostname", "bench\n");
 }
 

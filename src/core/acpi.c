@@ -25,9 +25,8 @@ bool mp_acpi_open(struct mp_acpi_table *table, const uint8_t *data, size_t size,
 		*problem = "shorter than the fixed part of its kind of table";
 		return false;
 	}
-	*table = (struct mp_acpi_table) {
-		.data = data, .size = size, .revision = data[8]
-	};
+	*table =
+		(struct mp_acpi_table){ .data = data, .size = size, .revision = data[8] };
 	if (length > size)
 		table->problem = "the table is cut off: its header promises more bytes";
 	if (length < size)

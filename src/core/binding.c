@@ -37,7 +37,7 @@ const char *mp_bind_cmdline(const struct mp_host *host)
 static bool is_vfio_module(const char *name)
 {
 	return g_str_has_prefix(name, "vfio") || !strcmp(name, "pci_stub") ||
-		!strcmp(name, "xen_pciback");
+	       !strcmp(name, "xen_pciback");
 }
 
 static void add_once(GPtrArray *list, const char *name)
@@ -48,8 +48,9 @@ static void add_once(GPtrArray *list, const char *name)
 	g_ptr_array_add(list, (gpointer)name);
 }
 
-GPtrArray *mp_bind_host_modules(const struct mp_host *host, const struct mp_kernel *kernel,
-	const struct mp_pci *device, const struct mp_profile *profile)
+GPtrArray *mp_bind_host_modules(const struct mp_host *host,
+	const struct mp_kernel *kernel, const struct mp_pci *device,
+	const struct mp_profile *profile)
 {
 	GPtrArray *list = g_ptr_array_new();
 	const GPtrArray *wanting = kernel ? mp_module_wanting(kernel, device) : NULL;
@@ -57,8 +58,8 @@ GPtrArray *mp_bind_host_modules(const struct mp_host *host, const struct mp_kern
 	for (guint i = 0; wanting && i < wanting->len; i++)
 		if (!is_vfio_module(wanting->pdata[i]))
 			add_once(list, wanting->pdata[i]);
-	for (guint i = 0; mp_profile_fits(profile, device) &&
-		i < profile->modules->len; i++) {
+	for (guint i = 0; mp_profile_fits(profile, device) && i < profile->modules->len;
+		i++) {
 		const char *name = profile->modules->pdata[i];
 		enum mp_module_where where =
 			kernel ? mp_module_where(kernel, name) : MP_MODULE_UNKNOWN;
@@ -88,7 +89,8 @@ static const struct mp_modprobe_line *line_for(
 	return NULL;
 }
 
-static bool listed_on_cmdline(const struct scene *scene, const char *name, const char *module)
+static bool listed_on_cmdline(
+	const struct scene *scene, const char *name, const char *module)
 {
 	g_autoptr(GPtrArray) params = mp_cmdline_split(mp_bind_cmdline(scene->host));
 
@@ -148,7 +150,8 @@ static const char *softdep_of(const struct scene *scene, const char *module)
 		const struct mp_modprobe_line *line = scene->modprobe->pdata[i];
 
 		if (line->kind == MP_MODPROBE_SOFTDEP && line->value &&
-			mp_cmdline_name_is(line->module, module) && has_pre_vfio(line->value))
+			mp_cmdline_name_is(line->module, module) &&
+			has_pre_vfio(line->value))
 			return line->file;
 	}
 	return NULL;
@@ -295,7 +298,8 @@ static void simulate(
 }
 
 void mp_bind_simulate(const struct mp_host *host, const struct mp_kernel *kernel,
-	const struct mp_pci *device, const struct mp_profile *profile, struct mp_bind *bind)
+	const struct mp_pci *device, const struct mp_profile *profile,
+	struct mp_bind *bind)
 {
 	struct scene scene = { host, kernel, NULL, host->modules->modprobe,
 		host->modules->load };
@@ -312,14 +316,17 @@ void mp_bind_simulate(const struct mp_host *host, const struct mp_kernel *kernel
 	/* A profile that names its modules is enough: they are installed or they aren't. */
 	bool named = profile->modules->len && mp_profile_fits(profile, device);
 
-	if (!named && kernel->modules_alias.know != MP_KNOWN && !bind->host_modules->len) {
+	if (!named && kernel->modules_alias.know != MP_KNOWN &&
+		!bind->host_modules->len) {
 		bind->why = "which modules want the device could not be read";
 		return;
 	}
 	simulate(&scene, device, bind);
-	modprobe_ids = mp_modprobe_option(host->modules->modprobe, "vfio_pci", "ids", &file);
+	modprobe_ids =
+		mp_modprobe_option(host->modules->modprobe, "vfio_pci", "ids", &file);
 	if (bind->outcome != MP_BIND_VFIO && modprobe_ids &&
-		strcmp(file, "/proc/cmdline") != 0 && mp_vfio_ids_take(modprobe_ids, device) &&
+		strcmp(file, "/proc/cmdline") != 0 &&
+		mp_vfio_ids_take(modprobe_ids, device) &&
 		mp_module_where(kernel, "vfio_pci") == MP_MODULE_BUILTIN)
 		bind->useless_file = file;
 }
@@ -338,7 +345,8 @@ void mp_bind_simulate_image(const struct mp_host *host, const struct mp_kernel *
 			g_ptr_array_add(bind->host_modules, all->pdata[i]);
 	simulate(&scene, device, bind);
 	/* What is not in the image cannot be first in it. */
-	if (bind->outcome == MP_BIND_VFIO && bind->host_modules->len && !image->has_vfio_pci &&
+	if (bind->outcome == MP_BIND_VFIO && bind->host_modules->len &&
+		!image->has_vfio_pci &&
 		mp_module_where(kernel, "vfio_pci") != MP_MODULE_BUILTIN)
 		bind->outcome = MP_BIND_HOST;
 }

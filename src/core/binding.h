@@ -23,19 +23,22 @@ struct mp_bind {
 	enum mp_bind_outcome outcome;
 	GPtrArray *host_modules; /* const char *: that could take it; owned */
 	const char *vfio_file;   /* where vfio-pci is given the device, or NULL */
-	const char *order_file;  /* what puts vfio-pci first or the host driver away, or NULL */
+	const char *
+		order_file; /* what puts vfio-pci first or the host driver away, or NULL */
 	const char *useless_file; /* ids= for a vfio-pci that is built in, or NULL */
-	const char *why;         /* reason of UNKNOWN */
+	const char *why;          /* reason of UNKNOWN */
 };
 
 /* Modules of KERNEL, other than VFIO's, that want DEVICE: by alias, by PROFILE where it
  * fits, and the driver it has now. Free the array only. */
-GPtrArray *mp_bind_host_modules(const struct mp_host *host, const struct mp_kernel *kernel,
-	const struct mp_pci *device, const struct mp_profile *profile);
+GPtrArray *mp_bind_host_modules(const struct mp_host *host,
+	const struct mp_kernel *kernel, const struct mp_pci *device,
+	const struct mp_profile *profile);
 
 /* The next boot with KERNEL, after its initramfs image. */
 void mp_bind_simulate(const struct mp_host *host, const struct mp_kernel *kernel,
-	const struct mp_pci *device, const struct mp_profile *profile, struct mp_bind *bind);
+	const struct mp_pci *device, const struct mp_profile *profile,
+	struct mp_bind *bind);
 /* The same inside the image: with its own modules and configuration. */
 void mp_bind_simulate_image(const struct mp_host *host, const struct mp_kernel *kernel,
 	const struct mp_image *image, const struct mp_pci *device,

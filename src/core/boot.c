@@ -30,7 +30,7 @@ const char *mp_loader_update_command(enum mp_loader loader)
 	return loaders[loader].update;
 }
 
-#define GRUB_DROP_IN "/etc/default/grub.d/metis-passthrough.cfg"
+#define GRUB_DROP_IN   "/etc/default/grub.d/metis-passthrough.cfg"
 #define KERNEL_CMDLINE "/etc/kernel/cmdline"
 
 char *mp_loader_how_to_add(const struct mp_host *host, const char *parameter)
@@ -38,7 +38,8 @@ char *mp_loader_how_to_add(const struct mp_host *host, const char *parameter)
 	static const char drop_in[] =
 		"echo 'GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT %s\"' "
 		"> " GRUB_DROP_IN;
-	static const char line[] = "add '%s' to the end of the first line of " KERNEL_CMDLINE;
+	static const char line[] =
+		"add '%s' to the end of the first line of " KERNEL_CMDLINE;
 	g_autofree char *grub = g_strdup_printf(drop_in, parameter);
 	g_autofree char *sd_boot = g_strdup_printf(line, parameter);
 
@@ -51,45 +52,59 @@ char *mp_loader_how_to_add(const struct mp_host *host, const char *parameter)
 		return g_strdup_printf(
 			"%s, then: proxmox-boot-tool refresh; reboot", sd_boot);
 	case MP_LOADER_PBT_BOTH:
-		return g_strdup_printf("%s, and: %s; then: proxmox-boot-tool refresh; reboot",
-			sd_boot, grub);
+		return g_strdup_printf(
+			"%s, and: %s; then: proxmox-boot-tool refresh; reboot", sd_boot,
+			grub);
 	case MP_LOADER_SYSTEMD_BOOT:
-		return g_strdup_printf("add '%s' to the `options` line of the entry in "
-			"loader/entries of the ESP ('bootctl list' names it), and to "
-			KERNEL_CMDLINE " for kernels to come; reboot", parameter);
+		return g_strdup_printf(
+			"add '%s' to the `options` line of the entry in "
+			"loader/entries of the ESP ('bootctl list' names it), and to " KERNEL_CMDLINE
+			" for kernels to come; reboot",
+			parameter);
 	case MP_LOADER_UNKNOWN:
 	case MP_LOADER_OTHER:
 		break;
 	}
-	return g_strdup_printf("add '%s' to the kernel command line where this host's boot "
-		"loader takes it from (which one that is could not be told); reboot", parameter);
+	return g_strdup_printf(
+		"add '%s' to the kernel command line where this host's boot "
+		"loader takes it from (which one that is could not be told); reboot",
+		parameter);
 }
 
 char *mp_loader_how_to_remove(const struct mp_host *host, const char *parameter)
 {
-	static const char grub[] = "the GRUB_CMDLINE_LINUX lines of /etc/default/grub and "
+	static const char grub[] =
+		"the GRUB_CMDLINE_LINUX lines of /etc/default/grub and "
 		"/etc/default/grub.d/*.cfg";
 	const char *update = mp_loader_update_command(host->boot->loader);
 
 	switch (host->boot->loader) {
 	case MP_LOADER_GRUB:
 	case MP_LOADER_PBT_GRUB:
-		return g_strdup_printf("remove '%s' from %s, then: %s; reboot", parameter, grub,
-			update);
+		return g_strdup_printf(
+			"remove '%s' from %s, then: %s; reboot", parameter, grub, update);
 	case MP_LOADER_PBT_SYSTEMD_BOOT:
-		return g_strdup_printf("remove '%s' from the first line of " KERNEL_CMDLINE
-			", then: %s; reboot", parameter, update);
+		return g_strdup_printf(
+			"remove '%s' from the first line of " KERNEL_CMDLINE
+			", then: %s; reboot",
+			parameter, update);
 	case MP_LOADER_PBT_BOTH:
-		return g_strdup_printf("remove '%s' from the first line of " KERNEL_CMDLINE
-			" and from %s, then: %s; reboot", parameter, grub, update);
+		return g_strdup_printf(
+			"remove '%s' from the first line of " KERNEL_CMDLINE
+			" and from %s, then: %s; reboot",
+			parameter, grub, update);
 	case MP_LOADER_SYSTEMD_BOOT:
-		return g_strdup_printf("remove '%s' from the `options` line of the entry in "
-			"loader/entries of the ESP ('bootctl list' names it) and from "
-			KERNEL_CMDLINE "; reboot", parameter);
+		return g_strdup_printf(
+			"remove '%s' from the `options` line of the entry in "
+			"loader/entries of the ESP ('bootctl list' names it) and from " KERNEL_CMDLINE
+			"; reboot",
+			parameter);
 	case MP_LOADER_UNKNOWN:
 	case MP_LOADER_OTHER:
 		break;
 	}
-	return g_strdup_printf("remove '%s' from the kernel command line where this host's boot "
-		"loader takes it from (which one that is could not be told); reboot", parameter);
+	return g_strdup_printf(
+		"remove '%s' from the kernel command line where this host's boot "
+		"loader takes it from (which one that is could not be told); reboot",
+		parameter);
 }

@@ -13,9 +13,9 @@ enum mp_loader {
 	MP_LOADER_GRUB,             /* plain GRUB: /etc/default/grub, update-grub */
 	MP_LOADER_PBT_SYSTEMD_BOOT, /* proxmox-boot-tool with systemd-boot: /etc/kernel/cmdline */
 	MP_LOADER_PBT_GRUB,         /* proxmox-boot-tool with GRUB on the ESP */
-	MP_LOADER_PBT_BOTH,         /* boot-tool, and it can't be told which: both files count */
-	MP_LOADER_SYSTEMD_BOOT,     /* hand-made systemd-boot */
-	MP_LOADER_OTHER,            /* UKI, direct kernel boot, something else: we say so */
+	MP_LOADER_PBT_BOTH, /* boot-tool, and it can't be told which: both files count */
+	MP_LOADER_SYSTEMD_BOOT, /* hand-made systemd-boot */
+	MP_LOADER_OTHER,        /* UKI, direct kernel boot, something else: we say so */
 };
 
 struct mp_boot {
@@ -23,15 +23,18 @@ struct mp_boot {
 	GPtrArray *loader_evidence; /* struct mp_fact *: what the verdict rests on */
 	const char *loader_why;     /* one sentence */
 	struct mp_fact efi;         /* /sys/firmware/efi exists */
-	struct mp_fact boot_uuids;  /* /etc/kernel/proxmox-boot-uuids: the boot tool's ESPs */
-	struct mp_fact loader_info; /* EFI variable LoaderInfo: what the loader calls itself */
-	struct mp_fact stub_info;   /* EFI variable StubInfo: a unified kernel image ran */
-	struct mp_fact cmdline;     /* /proc/cmdline */
+	struct mp_fact
+		boot_uuids; /* /etc/kernel/proxmox-boot-uuids: the boot tool's ESPs */
+	struct mp_fact
+		loader_info; /* EFI variable LoaderInfo: what the loader calls itself */
+	struct mp_fact stub_info; /* EFI variable StubInfo: a unified kernel image ran */
+	struct mp_fact cmdline;   /* /proc/cmdline */
 	struct mp_fact kernel_cmdline_file; /* first line of /etc/kernel/cmdline */
 	struct mp_fact grub_cfg_line; /* first `linux` line of /boot/grub/grub.cfg */
-	struct mp_fact grub_default;  /* value of GRUB_CMDLINE_LINUX_DEFAULT after the drop-ins */
-	struct mp_fact grub_linux;    /* value of GRUB_CMDLINE_LINUX after the drop-ins */
-	struct mp_fact staged;      /* the command line of the next boot; source says whose */
+	struct mp_fact
+		grub_default; /* value of GRUB_CMDLINE_LINUX_DEFAULT after the drop-ins */
+	struct mp_fact grub_linux; /* value of GRUB_CMDLINE_LINUX after the drop-ins */
+	struct mp_fact staged; /* the command line of the next boot; source says whose */
 };
 
 const char *mp_loader_name(enum mp_loader loader);

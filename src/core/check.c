@@ -36,7 +36,8 @@ const struct mp_check *const *mp_checks_all(size_t *n)
 
 	if (!count)
 		for (size_t t = 0; t < G_N_ELEMENTS(topics); t++)
-			for (const struct mp_check *row = topics[t].rows; row->id; row++) {
+			for (const struct mp_check *row = topics[t].rows; row->id;
+				row++) {
 				g_assert(count < G_N_ELEMENTS(all));
 				all[count++] = row;
 			}

@@ -31,20 +31,21 @@ struct mp_check_ctx {
 	const struct mp_host *host;
 	const struct mp_profile *profile; /* never NULL: "generic" where none fits */
 	const struct mp_config *config;   /* never NULL: empty where there is none */
-	const struct mp_pci *device;      /* MP_SCOPE_DEVICE; VM scope: first wanted or NULL */
-	GPtrArray *wanted;                /* struct mp_pci *: the devices asked about; maybe empty */
-	GPtrArray *missing;               /* char *: asked about, but not on this host:
+	const struct mp_pci *device; /* MP_SCOPE_DEVICE; VM scope: first wanted or NULL */
+	GPtrArray *wanted;  /* struct mp_pci *: the devices asked about; maybe empty */
+	GPtrArray *missing; /* char *: asked about, but not on this host:
 	                                     "0000:86:00.0 (--device)"; NULL: none */
-	const struct mp_vm *vm;           /* MP_SCOPE_VM, NULL when no VM was named */
-	GPtrArray *findings;              /* output, struct mp_finding */
-	const struct mp_check *check;     /* the row that runs */
+	const struct mp_vm *vm;       /* MP_SCOPE_VM, NULL when no VM was named */
+	GPtrArray *findings;          /* output, struct mp_finding */
+	const struct mp_check *check; /* the row that runs */
 };
 
 struct mp_check {
 	const char *id;
 	enum mp_check_scope scope;
-	const char *title;   /* what is true when it passes; one line, for --list-checks */
-	const char *explain; /* a paragraph or more: why it matters, how it is decided, the
+	const char *title; /* what is true when it passes; one line, for --list-checks */
+	const char
+		*explain; /* a paragraph or more: why it matters, how it is decided, the
 	                        source of the rule, what to do. For `explain ID`. */
 	void (*run)(struct mp_check_ctx *ctx);
 	bool live_only; /* under a sysroot the answer is unknown */

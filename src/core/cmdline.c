@@ -108,7 +108,8 @@ char *mp_cmdline_get(const char *cmdline, const char *name)
 	return NULL;
 }
 
-const char *mp_cmdline_last(const char *cmdline, const char *name, const char *const *words)
+const char *mp_cmdline_last(
+	const char *cmdline, const char *name, const char *const *words)
 {
 	g_autoptr(GPtrArray) params = mp_cmdline_split(cmdline);
 	const char *found = NULL;

@@ -6,10 +6,10 @@
 
 #include "core/cpio.h"
 
-#define HEADER_SIZE 110 /* six bytes of magic, thirteen fields of eight hex digits */
-#define MAGIC_SIZE  6
+#define HEADER_SIZE   110 /* six bytes of magic, thirteen fields of eight hex digits */
+#define MAGIC_SIZE    6
 #define NAME_MAX_SIZE 4096
-#define TRAILER     "TRAILER!!!"
+#define TRAILER       "TRAILER!!!"
 
 enum field { MODE = 1, FILE_SIZE = 6, NAME_SIZE = 11 };
 
@@ -74,7 +74,8 @@ static bool field(const struct mp_cpio *cpio, enum field which, uint32_t *value)
 static bool is_magic(const char *bytes)
 {
 	/* 070702 has checksums, which the kernel ignores too. */
-	return !memcmp(bytes, "070701", MAGIC_SIZE) || !memcmp(bytes, "070702", MAGIC_SIZE);
+	return !memcmp(bytes, "070701", MAGIC_SIZE) ||
+	       !memcmp(bytes, "070702", MAGIC_SIZE);
 }
 
 static uint64_t pad4(uint64_t size)
@@ -122,7 +123,8 @@ static bool name_done(struct mp_cpio *cpio)
 }
 
 /* Collects cpio->want bytes in BUFFER; true when they are all there. */
-static bool collect(struct mp_cpio *cpio, char *buffer, const char **data, const char *end)
+static bool collect(
+	struct mp_cpio *cpio, char *buffer, const char **data, const char *end)
 {
 	size_t n = MIN(cpio->want - cpio->have, (size_t)(end - *data));
 

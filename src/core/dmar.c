@@ -40,7 +40,7 @@ static size_t take_scope(
 		*problem = "a device scope has half a path entry";
 		return 0;
 	}
-	*scope = (struct mp_dmar_scope) {
+	*scope = (struct mp_dmar_scope){
 		.type = p[0],
 		.enumeration_id = p[4],
 		.bus = p[5],

@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 
-G_DEFINE_QUARK(mp-error-quark, mp_error)
+G_DEFINE_QUARK(mp - error - quark, mp_error)
 
 enum mp_exit mp_error_exit(const GError *error)
 {
@@ -44,5 +44,6 @@ void mp_error_set_errno(
 		reason = "not in this snapshot";
 	else if (err == EFBIG)
 		reason = "larger than this program is willing to read";
-	g_set_error(error, MP_ERROR, code_of(err), "%s: cannot %s: %s", object, action, reason);
+	g_set_error(error, MP_ERROR, code_of(err), "%s: cannot %s: %s", object, action,
+		reason);
 }

@@ -14,8 +14,8 @@
 #define MP_ERROR (mp_error_quark())
 
 enum mp_error {
-	MP_ERROR_USAGE,        /* the words of the command are off */
-	MP_ERROR_INPUT,        /* a file of the user's is malformed (profile, config, snapshot) */
+	MP_ERROR_USAGE, /* the words of the command are off */
+	MP_ERROR_INPUT, /* a file of the user's is malformed (profile, config, snapshot) */
 	MP_ERROR_NOT_FOUND,    /* it does not exist */
 	MP_ERROR_DENIED,       /* it exists, we may not read it */
 	MP_ERROR_LIMIT,        /* larger than we are willing to read */

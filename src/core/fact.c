@@ -106,7 +106,8 @@ struct mp_fact mp_fact_read(struct mp_host *host, struct mp_root *root, const ch
 	return from_content(host, source, err, data, size);
 }
 
-struct mp_fact mp_fact_read_dir(struct mp_host *host, struct mp_dir *dir, const char *name)
+struct mp_fact mp_fact_read_dir(
+	struct mp_host *host, struct mp_dir *dir, const char *name)
 {
 	const char *source = mp_host_strf(host, "/%s/%s", mp_dir_path(dir), name);
 	char *data = NULL;

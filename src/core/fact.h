@@ -23,21 +23,24 @@ enum mp_know { MP_UNKNOWN, MP_ABSENT, MP_KNOWN };
 
 struct mp_fact {
 	enum mp_know know;
-	const char *text;   /* as read, trimmed; valid UTF-8; NULL unless KNOWN */
-	const char *source; /* path ("/sys/...") or program it came from; NULL: never looked */
-	const char *why;    /* reason when UNKNOWN */
+	const char *text; /* as read, trimmed; valid UTF-8; NULL unless KNOWN */
+	const char *
+		source; /* path ("/sys/...") or program it came from; NULL: never looked */
+	const char *why; /* reason when UNKNOWN */
 };
 
 /* Reads a small text file as a fact; white space at both ends is dropped. */
 struct mp_fact mp_fact_read(struct mp_host *host, struct mp_root *root, const char *path);
-struct mp_fact mp_fact_read_dir(struct mp_host *host, struct mp_dir *dir, const char *name);
+struct mp_fact mp_fact_read_dir(
+	struct mp_host *host, struct mp_dir *dir, const char *name);
 /* The last component of a link's target ("driver" -> "vfio-pci"). */
 struct mp_fact mp_fact_link(struct mp_host *host, struct mp_dir *dir, const char *name);
 /* Facts made by probes. TEXT and SOURCE are copied. */
 struct mp_fact mp_fact_known(struct mp_host *host, const char *source, const char *text);
 struct mp_fact mp_fact_absent(struct mp_host *host, const char *source);
 struct mp_fact mp_fact_unknown(struct mp_host *host, const char *source, const char *why);
-struct mp_fact mp_fact_errno(struct mp_host *host, const char *source, int negative_errno);
+struct mp_fact mp_fact_errno(
+	struct mp_host *host, const char *source, int negative_errno);
 
 /* True and *value set if the fact is KNOWN and a number: C syntax with base 0, 10 or 16. */
 bool mp_fact_uint(const struct mp_fact *fact, int base, uint64_t *value);

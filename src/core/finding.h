@@ -14,12 +14,12 @@
 
 /* Ordered by how much they matter to the reader, the least first. */
 enum mp_severity {
-	MP_SKIP,    /* does not apply here; the summary says why */
+	MP_SKIP, /* does not apply here; the summary says why */
 	MP_PASS,
-	MP_INFO,    /* worth knowing, nothing to do */
-	MP_UNSURE,   /* evidence could not be read; never a pass */
+	MP_INFO,   /* worth knowing, nothing to do */
+	MP_UNSURE, /* evidence could not be read; never a pass */
 	MP_WARN,
-	MP_FAIL,    /* blocks */
+	MP_FAIL, /* blocks */
 	MP_SEVERITIES
 };
 
@@ -31,11 +31,11 @@ struct mp_evidence {
 struct mp_finding {
 	const char *id; /* the check's, static */
 	enum mp_severity severity;
-	char *subject; /* BDF, "group 22", "host", "VM 101" */
-	char *summary; /* one sentence */
-	char *remedy;  /* what to do, or NULL */
-	char *waiver;  /* reason given by the admin, or NULL */
-	bool live_only;       /* verdict could differ under a sysroot */
+	char *subject;       /* BDF, "group 22", "host", "VM 101" */
+	char *summary;       /* one sentence */
+	char *remedy;        /* what to do, or NULL */
+	char *waiver;        /* reason given by the admin, or NULL */
+	bool live_only;      /* verdict could differ under a sysroot */
 	GPtrArray *evidence; /* struct mp_evidence */
 };
 

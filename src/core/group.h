@@ -11,13 +11,14 @@ struct mp_reserved {
 };
 
 struct mp_group {
-	unsigned id;          /* sparse: not an index */
-	struct mp_fact type;  /* "DMA", "DMA-FQ", "identity", "unmanaged", "blocked" */
+	unsigned id;         /* sparse: not an index */
+	struct mp_fact type; /* "DMA", "DMA-FQ", "identity", "unmanaged", "blocked" */
 	struct mp_fact reserved_fact;
 	const struct mp_reserved *reserved;
 	size_t reserved_count;
 	GPtrArray *members; /* struct mp_pci * */
-	GPtrArray *foreign; /* const char *: names in devices/ that are not PCI functions */
+	GPtrArray
+		*foreign; /* const char *: names in devices/ that are not PCI functions */
 };
 
 struct mp_group *mp_host_group(const struct mp_host *host, unsigned id);

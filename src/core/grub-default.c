@@ -21,12 +21,12 @@ struct mp_grub_default {
 
 /* A word of a command: its text after quotes and expansions, and what spoils it. */
 struct word {
-	GString *text;     /* expanded */
-	GString *raw;      /* as written */
+	GString *text;      /* expanded */
+	GString *raw;       /* as written */
 	const char *spoilt; /* static reason, or NULL */
-	bool quoted;       /* any part of it was quoted: then it is no keyword */
-	bool no_name;      /* something else than a name stands before any '=' */
-	size_t name_end;   /* length of the leading NAME if "NAME=" starts it unquoted, or 0 */
+	bool quoted;        /* any part of it was quoted: then it is no keyword */
+	bool no_name;       /* something else than a name stands before any '=' */
+	size_t name_end; /* length of the leading NAME if "NAME=" starts it unquoted, or 0 */
 };
 
 struct reader {
@@ -34,7 +34,7 @@ struct reader {
 	const char *name; /* of the file */
 	const char *pos;
 	unsigned line;
-	unsigned depth;   /* of if, case, loops, braces */
+	unsigned depth; /* of if, case, loops, braces */
 };
 
 static void value_free(void *data)
@@ -79,7 +79,8 @@ const char *mp_grub_default_get(
 	return value->text;
 }
 
-static void set(struct mp_grub_default *grub, const char *name, const char *text, char *why)
+static void set(
+	struct mp_grub_default *grub, const char *name, const char *text, char *why)
 {
 	struct value *value = g_new(struct value, 1);
 
@@ -207,7 +208,8 @@ static void read_double_quotes(struct reader *r, struct word *word)
 			read_dollar(r, word);
 		} else if (*r->pos == '`') {
 			skip_substitution(r, word);
-		} else if (*r->pos == '\\' && r->pos[1] && strchr("$`\"\\\n", r->pos[1])) {
+		} else if (*r->pos == '\\' && r->pos[1] &&
+			   strchr("$`\"\\\n", r->pos[1])) {
 			take(r, word);
 			if (*r->pos != '\n')
 				g_string_append_c(word->text, *r->pos);
@@ -267,8 +269,9 @@ static void read_word(struct reader *r, struct word *word)
 				g_string_append_c(word->text, *r->pos);
 			take(r, word);
 		} else {
-			if (c == '=' && !word->name_end && !word->quoted && !word->no_name &&
-				!word->spoilt && is_name_start(word->raw->str[0]))
+			if (c == '=' && !word->name_end && !word->quoted &&
+				!word->no_name && !word->spoilt &&
+				is_name_start(word->raw->str[0]))
 				word->name_end = word->raw->len;
 			word->no_name = word->no_name || (!word->name_end && !is_name(c));
 			g_string_append_c(word->text, c);
@@ -359,10 +362,11 @@ static bool assignments(struct reader *r, GPtrArray *words, guint from, bool alw
 static void command(struct reader *r, GPtrArray *words, bool chained)
 {
 	static const char *const leads[] = { "then", "do", "else", "!", NULL };
-	static const char *const opens[] = { "if", "case", "for", "while", "until", "{", NULL };
-	static const char *const closes[] = { "fi", "esac", "done", "}", NULL };
-	static const char *const sources[] = { ".", "source", "eval", "exec", "exit", "return",
+	static const char *const opens[] = { "if", "case", "for", "while", "until", "{",
 		NULL };
+	static const char *const closes[] = { "fi", "esac", "done", "}", NULL };
+	static const char *const sources[] = { ".", "source", "eval", "exec", "exit",
+		"return", NULL };
 	static const char *const exports[] = { "export", "readonly", NULL };
 
 	while (words->len && is_one_of(words->pdata[0], leads))
@@ -392,7 +396,8 @@ static void skip_comment(struct reader *r)
 		r->pos++;
 }
 
-void mp_grub_default_source(struct mp_grub_default *grub, const char *name, const char *text)
+void mp_grub_default_source(
+	struct mp_grub_default *grub, const char *name, const char *text)
 {
 	struct reader reader = { .grub = grub, .name = name, .pos = text, .line = 1 };
 	struct reader *r = &reader;

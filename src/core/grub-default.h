@@ -20,7 +20,8 @@ typedef struct mp_grub_default mp_grub_default;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_grub_default, mp_grub_default_free)
 
 /* Evaluates one file after those before it. NAME is for reasons. TEXT ends with a NUL. */
-void mp_grub_default_source(struct mp_grub_default *grub, const char *name, const char *text);
+void mp_grub_default_source(
+	struct mp_grub_default *grub, const char *name, const char *text);
 /* The value of VARIABLE ("" when never set); NULL: unknown, and *why says so (owned by
  * GRUB). */
 const char *mp_grub_default_get(

@@ -89,7 +89,8 @@ static void probe_name(struct mp_host *host, struct mp_root *root)
 {
 	host->platform = mp_host_alloc(host, sizeof(*host->platform));
 	host->platform->hostname = mp_fact_read(host, root, "proc/sys/kernel/hostname");
-	host->platform->kernel_release = mp_fact_read(host, root, "proc/sys/kernel/osrelease");
+	host->platform->kernel_release =
+		mp_fact_read(host, root, "proc/sys/kernel/osrelease");
 }
 
 struct mp_host *mp_host_load(struct mp_root *root, unsigned topics, GError **error)

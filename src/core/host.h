@@ -29,14 +29,14 @@ struct mp_host {
 	struct mp_fact devices_fact, groups_fact;
 
 	/* One per topic; NULL for topics that were not asked for (mp_host_load). */
-	struct mp_platform *platform;   /* platform.h: CPU, kernel, Proxmox, Secure Boot */
-	struct mp_iommu *iommu;         /* iommu.h: ACPI tables, units, remapping evidence */
-	struct mp_boot *boot;           /* boot.h: loader, running and staged command line */
-	struct mp_modules *modules;     /* modules.h: per installed kernel; modprobe.d */
+	struct mp_platform *platform; /* platform.h: CPU, kernel, Proxmox, Secure Boot */
+	struct mp_iommu *iommu;     /* iommu.h: ACPI tables, units, remapping evidence */
+	struct mp_boot *boot;       /* boot.h: loader, running and staged command line */
+	struct mp_modules *modules; /* modules.h: per installed kernel; modprobe.d */
 	struct mp_initramfs *initramfs; /* initramfs.h: what is in each image */
-	struct mp_use *use;             /* use.h: what the host itself does with devices */
-	struct mp_memory *memory;       /* memory.h: RAM, hugepages, NUMA, memlock */
-	struct mp_guests *guests;       /* vm.h: VM configurations, mappings, reservations */
+	struct mp_use *use;       /* use.h: what the host itself does with devices */
+	struct mp_memory *memory; /* memory.h: RAM, hugepages, NUMA, memlock */
+	struct mp_guests *guests; /* vm.h: VM configurations, mappings, reservations */
 
 	/* Owned storage behind all of the above; used through the functions below. */
 	GStringChunk *strings;
@@ -48,7 +48,8 @@ struct mp_host {
 enum mp_topics {
 	MP_TOPIC_PCI = 1 << 0,   /* what a list shows: identity, driver, place, group */
 	MP_TOPIC_NAMES = 1 << 1, /* vendor, device and class names */
-	MP_TOPIC_DETAILS = 1 << 2, /* all attributes of a device, its configuration space, the
+	MP_TOPIC_DETAILS =
+		1 << 2, /* all attributes of a device, its configuration space, the
 	                              reserved regions of its group */
 	MP_TOPIC_ALL = ~0u >> 1, /* everything: for checks */
 };
@@ -70,7 +71,8 @@ struct mp_host *mp_host_new(const char *origin, bool live);
 void *mp_host_alloc(struct mp_host *host, size_t size);
 /* A copy that lives as long as the host; NULL stays NULL. */
 const char *mp_host_str(struct mp_host *host, const char *text);
-const char *mp_host_strf(struct mp_host *host, const char *format, ...) G_GNUC_PRINTF(2, 3);
+const char *mp_host_strf(struct mp_host *host, const char *format, ...)
+	G_GNUC_PRINTF(2, 3);
 /* Hands OBJECT to the host, which ends it with FREE. Returns OBJECT. */
 void *mp_host_own(struct mp_host *host, void *object, GDestroyNotify free_object);
 /* An array of borrowed pointers, freed with the host. */
@@ -79,7 +81,8 @@ GPtrArray *mp_host_array(struct mp_host *host);
 /* Every probe: fills its topic from ROOT, never fails; defined in probe-TOPIC.c. */
 void mp_probe_platform(struct mp_host *host, struct mp_root *root);
 void mp_probe_pci(struct mp_host *host, struct mp_root *root, unsigned topics);
-void mp_probe_groups(struct mp_host *host, struct mp_root *root, unsigned topics); /* after pci */
+void mp_probe_groups(
+	struct mp_host *host, struct mp_root *root, unsigned topics); /* after pci */
 void mp_probe_iommu(struct mp_host *host, struct mp_root *root);
 void mp_probe_boot(struct mp_host *host, struct mp_root *root);
 void mp_probe_modules(struct mp_host *host, struct mp_root *root);

@@ -34,7 +34,9 @@ static const struct {
 } formats[] = {
 	{ "\x28\xb5\x2f\xfd", 4, MP_PROGRAM_ZSTD, { "-q", "-d", "-c", NULL } },
 	{ "\x1f\x8b", 2, MP_PROGRAM_GZIP, { "-d", "-c", NULL } },
-	{ "\xfd" "7zXZ\0", 6, MP_PROGRAM_XZ, { "-q", "-d", "-c", NULL } },
+	{ "\xfd"
+	  "7zXZ\0",
+		6, MP_PROGRAM_XZ, { "-q", "-d", "-c", NULL } },
 	{ "\x5d\x00\x00", 3, MP_PROGRAM_XZ, { "--format=lzma", "-d", "-c", NULL } },
 	{ "\x02\x21\x4c\x18", 4, MP_PROGRAM_LZ4, { "-q", "-d", "-c", NULL } },
 	{ "\x89LZO\0", 5, MP_PROGRAM_LZOP, { "-q", "-d", "-c", NULL } },
@@ -49,10 +51,11 @@ struct reader {
 	char *problem;
 	GString *modules;
 	size_t column;
-	GHashTable *files;  /* path -> GString; the last of a name wins, as in the kernel */
+	GHashTable
+		*files; /* path -> GString; the last of a name wins, as in the kernel */
 	GString *current;
 	size_t kept;
-	int format;         /* index into formats, -1: none is needed */
+	int format; /* index into formats, -1: none is needed */
 };
 
 static void free_string(void *data)
@@ -67,8 +70,9 @@ static bool is_script(const char *name)
 
 static bool is_config(const char *name)
 {
-	static const char *const globs[] = { "etc/modprobe.d/*.conf", "lib/modprobe.d/*.conf",
-		"usr/lib/modprobe.d/*.conf", "run/modprobe.d/*.conf", "conf/modules" };
+	static const char *const globs[] = { "etc/modprobe.d/*.conf",
+		"lib/modprobe.d/*.conf", "usr/lib/modprobe.d/*.conf",
+		"run/modprobe.d/*.conf", "conf/modules" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(globs); i++)
 		if (!fnmatch(globs[i], name, FNM_PATHNAME))
@@ -85,7 +89,8 @@ static void add_module(struct reader *r, const char *name)
 	if (r->column + strlen(module) > LINE_WIDTH)
 		r->column = 0;
 	if (!r->column)
-		g_string_append_printf(r->modules, "%smodules", r->modules->len ? "\n" : "");
+		g_string_append_printf(
+			r->modules, "%smodules", r->modules->len ? "\n" : "");
 	r->column += strlen(module) + 1;
 	g_string_append_printf(r->modules, " %s", module);
 }
@@ -96,7 +101,8 @@ static bool on_member(void *user, const char *name, uint32_t mode, uint64_t size
 
 	if (!S_ISREG(mode))
 		return false;
-	if (g_str_has_prefix(name, "lib/modules/") || g_str_has_prefix(name, "usr/lib/modules/")) {
+	if (g_str_has_prefix(name, "lib/modules/") ||
+		g_str_has_prefix(name, "usr/lib/modules/")) {
 		add_module(r, name);
 		return false;
 	}
@@ -250,7 +256,8 @@ static int compare_text(const void *a, const void *b)
 static char *write_digest(const struct reader *r)
 {
 	GString *out = g_string_new(NULL);
-	g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(r->files), compare_text);
+	g_autoptr(GList) names =
+		g_list_sort(g_hash_table_get_keys(r->files), compare_text);
 
 	g_string_append_printf(out, "archive %s\n", r->archive);
 	if (r->problem)
@@ -264,7 +271,7 @@ static char *write_digest(const struct reader *r)
 		if (!is_script(name->data))
 			append_file(out, clean, content);
 		else if (strstr(content->str, "driver_override") ||
-			strstr(content->str, "vfio-pci"))
+			 strstr(content->str, "vfio-pci"))
 			g_string_append_printf(out, "script %s\n", clean);
 	}
 	return g_string_free(out, FALSE);
@@ -282,7 +289,8 @@ void mp_initramfs_digest(struct mp_image_job *jobs, size_t count, unsigned secon
 		r->archive = "plain";
 		r->cpio = mp_cpio_new(&reader_ops, r);
 		r->modules = g_string_new(NULL);
-		r->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_string);
+		r->files = g_hash_table_new_full(
+			g_str_hash, g_str_equal, g_free, free_string);
 		read_plain(r, piece);
 	}
 	run_decompressors(readers, count, seconds);

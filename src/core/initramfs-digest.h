@@ -11,13 +11,14 @@
 #include "core/root.h"
 
 struct mp_image_job {
-	int fd;           /* the image, from its beginning; closed by the call */
-	char *text;       /* result; the caller frees it. Never NULL afterwards. */
+	int fd;     /* the image, from its beginning; closed by the call */
+	char *text; /* result; the caller frees it. Never NULL afterwards. */
 };
 
 /* Reads all images, several at a time. SECONDS is the limit for all together. */
 void mp_initramfs_digest(struct mp_image_job *jobs, size_t count, unsigned seconds);
 /* Fills IMAGE (fact, has_vfio_pci, modules, modprobe, load, files) from such a text. */
-void mp_initramfs_digest_parse(struct mp_host *host, const char *text, struct mp_image *image);
+void mp_initramfs_digest_parse(
+	struct mp_host *host, const char *text, struct mp_image *image);
 
 #endif

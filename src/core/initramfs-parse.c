@@ -30,17 +30,20 @@ static int compare_members(const void *a, const void *b)
 	return order ? order : strcmp((*x)->path, (*y)->path);
 }
 
-static void parse_members(struct mp_host *host, struct mp_image *image, GPtrArray *members)
+static void parse_members(
+	struct mp_host *host, struct mp_image *image, GPtrArray *members)
 {
 	const char *last = "";
 
 	g_ptr_array_sort(members, compare_members);
 	for (guint i = 0; i < members->len; i++) {
 		const struct member *member = members->pdata[i];
-		g_autofree char *file = g_strdup_printf("%s: %s", image->path, member->path);
+		g_autofree char *file =
+			g_strdup_printf("%s: %s", image->path, member->path);
 
 		if (!strcmp(member->path, "conf/modules")) {
-			mp_module_load_parse(host, file, member->text->str, true, image->load);
+			mp_module_load_parse(
+				host, file, member->text->str, true, image->load);
 			continue;
 		}
 		if (!strcmp(member->base, last))
@@ -53,8 +56,8 @@ static void parse_members(struct mp_host *host, struct mp_image *image, GPtrArra
 	}
 }
 
-static struct member *add_member(
-	struct mp_host *host, struct mp_image *image, const char *path, GPtrArray *members)
+static struct member *add_member(struct mp_host *host, struct mp_image *image,
+	const char *path, GPtrArray *members)
 {
 	struct member *member = g_new(struct member, 1);
 	const char *slash;
@@ -74,7 +77,8 @@ static void add_modules(struct mp_host *host, struct mp_image *image, const char
 
 	for (char **word = words; *word; word++)
 		if (**word)
-			g_hash_table_add(image->modules, (gpointer)mp_module_name(host, *word));
+			g_hash_table_add(
+				image->modules, (gpointer)mp_module_name(host, *word));
 }
 
 /* What stands behind KEY and a space, or NULL. */
@@ -82,10 +86,12 @@ static const char *after(const char *line, const char *key)
 {
 	size_t length = strlen(key);
 
-	return !strncmp(line, key, length) && line[length] == ' ' ? line + length + 1 : NULL;
+	return !strncmp(line, key, length) && line[length] == ' ' ? line + length + 1
+								  : NULL;
 }
 
-void mp_initramfs_digest_parse(struct mp_host *host, const char *text, struct mp_image *image)
+void mp_initramfs_digest_parse(
+	struct mp_host *host, const char *text, struct mp_image *image)
 {
 	g_autofree char *clean = mp_clean_text(text, strlen(text));
 	g_auto(GStrv) lines = g_strsplit(clean, "\n", -1);

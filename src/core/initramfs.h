@@ -6,19 +6,21 @@
 #include "core/host.h"
 
 struct mp_image {
-	const char *kernel; /* release */
-	const char *path;   /* "/boot/initrd.img-6.8.12-4-pve" */
-	struct mp_fact fact;   /* KNOWN when the image could be read; else why not */
-	bool has_vfio_pci;     /* the module is inside (or built in: see modules.h) */
-	GHashTable *modules;   /* set of names of all modules inside, '_' for '-' */
-	GPtrArray *modprobe;   /* struct mp_modprobe_line: modprobe.d inside the image */
-	GPtrArray *load;       /* struct mp_module_load: its conf/modules */
-	GPtrArray *files;      /* const char *: relevant members (modprobe.d, conf, scripts) */
-	GPtrArray *scripts;    /* const char *: those of `files` that bind devices themselves */
+	const char *kernel;  /* release */
+	const char *path;    /* "/boot/initrd.img-6.8.12-4-pve" */
+	struct mp_fact fact; /* KNOWN when the image could be read; else why not */
+	bool has_vfio_pci;   /* the module is inside (or built in: see modules.h) */
+	GHashTable *modules; /* set of names of all modules inside, '_' for '-' */
+	GPtrArray *modprobe; /* struct mp_modprobe_line: modprobe.d inside the image */
+	GPtrArray *load;     /* struct mp_module_load: its conf/modules */
+	GPtrArray *files; /* const char *: relevant members (modprobe.d, conf, scripts) */
+	GPtrArray *
+		scripts; /* const char *: those of `files` that bind devices themselves */
 };
 
 struct mp_initramfs {
-	GPtrArray *images; /* struct mp_image, one for each kernel, in the order of kernels */
+	GPtrArray *
+		images; /* struct mp_image, one for each kernel, in the order of kernels */
 };
 
 /* The image of KERNEL (release), or NULL when no kernel of that name is installed. */

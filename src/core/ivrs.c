@@ -79,10 +79,10 @@ static const char *take_entry(
 		return NULL;
 	case ENTRY_RANGE:
 	case ENTRY_EXT_RANGE:
-		*range = (struct open_range) { .open = true, .first = id };
+		*range = (struct open_range){ .open = true, .first = id };
 		return NULL;
 	case ENTRY_ALIAS_RANGE:
-		*range = (struct open_range) { .open = true,
+		*range = (struct open_range){ .open = true,
 			.first = id,
 			.aliased = true,
 			.alias = mp_le16(p + 5) };

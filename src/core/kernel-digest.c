@@ -23,11 +23,12 @@ static const char *const config_options[] = {
 	"CONFIG_IOMMU_DEFAULT_PASSTHROUGH",
 };
 
-static char *read_part(
-	struct mp_root *root, GString *out, const char *name, const char *format, const char *release)
+static char *read_part(struct mp_root *root, GString *out, const char *name,
+	const char *format, const char *release)
 {
 	g_autofree char *path = g_strdup_printf("%s%s", format, release);
-	g_autofree char *full = strchr(name, '.') ? g_strdup_printf("%s/%s", path, name) : NULL;
+	g_autofree char *full =
+		strchr(name, '.') ? g_strdup_printf("%s/%s", path, name) : NULL;
 	char *data = NULL;
 	int err = mp_root_read(root, full ? full : path, MP_READ_FILE, &data, NULL);
 
@@ -59,8 +60,9 @@ static void add_names(GString *out, const char *key, const char *text)
 		if (column + strlen(name) > LINE_WIDTH)
 			column = 0;
 		if (!column)
-			g_string_append_printf(out, "%s%s", out->len &&
-				out->str[out->len - 1] != '\n' ? "\n" : "", key);
+			g_string_append_printf(out, "%s%s",
+				out->len && out->str[out->len - 1] != '\n' ? "\n" : "",
+				key);
 		column += strlen(name) + 1;
 		g_string_append_printf(out, " %s", name);
 	}
@@ -127,7 +129,8 @@ static void add_wants(GString *out, char *text, const char *const *modaliases)
 		g_autofree char *key = g_strndup(*modaliases, ID_PREFIX);
 		g_autoptr(GPtrArray) modules = g_ptr_array_new();
 
-		if (!g_hash_table_add(seen, (gpointer)*modaliases) || strchr(*modaliases, ' '))
+		if (!g_hash_table_add(seen, (gpointer)*modaliases) ||
+			strchr(*modaliases, ' '))
 			continue;
 		match_bucket(g_hash_table_lookup(index, key), *modaliases, modules);
 		match_bucket(wild, *modaliases, modules);
@@ -135,7 +138,8 @@ static void add_wants(GString *out, char *text, const char *const *modaliases)
 			continue;
 		g_string_append_printf(out, "wants %s", *modaliases);
 		for (guint i = 0; i < modules->len; i++)
-			g_string_append_printf(out, " %s", (const char *)modules->pdata[i]);
+			g_string_append_printf(
+				out, " %s", (const char *)modules->pdata[i]);
 		g_string_append_c(out, '\n');
 	}
 }
@@ -149,7 +153,8 @@ static void add_config(GString *out, const char *text)
 		char value = found ? found[strlen(set)] : 'n';
 
 		if (value && strchr("ymn", value))
-			g_string_append_printf(out, "config %s %c\n", config_options[i], value);
+			g_string_append_printf(
+				out, "config %s %c\n", config_options[i], value);
 	}
 }
 
@@ -157,9 +162,12 @@ char *mp_kernel_digest(
 	struct mp_root *root, const char *release, const char *const *modaliases)
 {
 	GString *out = g_string_new(NULL);
-	g_autofree char *dep = read_part(root, out, "modules.dep", "lib/modules/", release);
-	g_autofree char *builtin = read_part(root, out, "modules.builtin", "lib/modules/", release);
-	g_autofree char *alias = read_part(root, out, "modules.alias", "lib/modules/", release);
+	g_autofree char *dep =
+		read_part(root, out, "modules.dep", "lib/modules/", release);
+	g_autofree char *builtin =
+		read_part(root, out, "modules.builtin", "lib/modules/", release);
+	g_autofree char *alias =
+		read_part(root, out, "modules.alias", "lib/modules/", release);
 	g_autofree char *config = read_part(root, out, "config", "boot/config-", release);
 
 	if (dep)
@@ -178,16 +186,17 @@ char *mp_kernel_digest(
 static void fill_fact(struct mp_host *host, const char *const *words, const char *release,
 	struct mp_fact *fact, const char *directory)
 {
-	const char *source = directory ?
-		mp_host_strf(host, "/%s/%s/%s", directory, release, words[1]) :
-		mp_host_strf(host, "/boot/config-%s", release);
+	const char *source =
+		directory ? mp_host_strf(host, "/%s/%s/%s", directory, release, words[1])
+			  : mp_host_strf(host, "/boot/config-%s", release);
 
 	if (!strcmp(words[2], "ok"))
 		*fact = mp_fact_known(host, source, "read");
 	else if (!strcmp(words[2], "absent"))
 		*fact = mp_fact_absent(host, source);
 	else
-		*fact = mp_fact_unknown(host, source, words[3] ? words[3] : "no reason given");
+		*fact = mp_fact_unknown(
+			host, source, words[3] ? words[3] : "no reason given");
 }
 
 static void parse_read(struct mp_host *host, const char *line, struct mp_kernel *kernel,
@@ -224,7 +233,8 @@ static void parse_wants(struct mp_host *host, char **words, struct mp_kernel *ke
 		return;
 	for (char **word = words + 2; *word; word++)
 		g_ptr_array_add(modules, (gpointer)mp_module_name(host, *word));
-	g_hash_table_insert(kernel->aliases, (gpointer)mp_host_str(host, words[1]), modules);
+	g_hash_table_insert(
+		kernel->aliases, (gpointer)mp_host_str(host, words[1]), modules);
 }
 
 static void parse_config(struct mp_host *host, char **words, const struct mp_fact *config,
@@ -240,7 +250,8 @@ static void parse_config(struct mp_host *host, char **words, const struct mp_fac
 			*facts[i] = mp_fact_known(host, config->source, words[2]);
 }
 
-void mp_kernel_digest_parse(struct mp_host *host, const char *text, struct mp_kernel *kernel)
+void mp_kernel_digest_parse(
+	struct mp_host *host, const char *text, struct mp_kernel *kernel)
 {
 	struct mp_fact config = { 0 };
 	g_autofree char *clean = mp_clean_text(text, strlen(text));
@@ -252,8 +263,10 @@ void mp_kernel_digest_parse(struct mp_host *host, const char *text, struct mp_ke
 		(GDestroyNotify)g_hash_table_unref);
 	kernel->aliases = mp_host_own(host, g_hash_table_new(g_str_hash, g_str_equal),
 		(GDestroyNotify)g_hash_table_unref);
-	kernel->intel_iommu_default_on = kernel->iommu_default_passthrough = mp_fact_unknown(
-		host, mp_host_strf(host, "/boot/config-%s", kernel->release), "not readable");
+	kernel->intel_iommu_default_on = kernel->iommu_default_passthrough =
+		mp_fact_unknown(host,
+			mp_host_strf(host, "/boot/config-%s", kernel->release),
+			"not readable");
 	for (char **line = lines; *line; line++) {
 		if (g_str_has_prefix(*line, "read ")) {
 			parse_read(host, *line, kernel, &config);

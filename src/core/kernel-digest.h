@@ -17,6 +17,7 @@
 char *mp_kernel_digest(
 	struct mp_root *root, const char *release, const char *const *modaliases);
 /* Fills KERNEL from such a text. */
-void mp_kernel_digest_parse(struct mp_host *host, const char *text, struct mp_kernel *kernel);
+void mp_kernel_digest_parse(
+	struct mp_host *host, const char *text, struct mp_kernel *kernel);
 
 #endif

@@ -24,8 +24,8 @@ static void append_record(GString *log, char *record)
 	head = g_strsplit(record, ",", 4);
 	if (g_strv_length(head) >= 3)
 		mp_parse_uint(head[2], 10, &micros);
-	g_string_append_printf(log, "[%5" G_GUINT64_FORMAT ".%06u] %s\n", micros / 1000000,
-		(unsigned)(micros % 1000000), text);
+	g_string_append_printf(log, "[%5" G_GUINT64_FORMAT ".%06u] %s\n",
+		micros / 1000000, (unsigned)(micros % 1000000), text);
 }
 
 static int read_kmsg(void *user G_GNUC_UNUSED, char **data, size_t *size)

@@ -12,7 +12,7 @@
 #include "core/vm.h"
 
 #define SECTIONS_MAX 4096
-#define WHITE " \t\r\v\f"
+#define WHITE        " \t\r\v\f"
 
 struct mp_mapping *mp_host_mapping(const struct mp_host *host, const char *name)
 {
@@ -94,7 +94,8 @@ static bool is_node(const char *text)
 /* $map_fmt */
 static const struct mp_prop_key map_props[] = {
 	{ "node", .required = true, .valid = is_node, .expected = "a node name" },
-	{ "id", .required = true, .valid = is_vendor_device, .expected = "VVVV:DDDD in hex" },
+	{ "id", .required = true, .valid = is_vendor_device,
+		.expected = "VVVV:DDDD in hex" },
 	{ "subsystem-id", .valid = is_vendor_device, .expected = "VVVV:DDDD in hex" },
 	{ "path", .required = true, .valid = is_mapped_path,
 		.expected = "a full address with domain in lower case" },
@@ -103,15 +104,15 @@ static const struct mp_prop_key map_props[] = {
 	{ NULL },
 };
 
-static void fail(struct mp_host *host, struct mp_mapping *mapping, unsigned line,
-	const char *why)
+static void fail(
+	struct mp_host *host, struct mp_mapping *mapping, unsigned line, const char *why)
 {
 	if (!mapping->problem)
 		mapping->problem = mp_host_strf(host, "line %u: %s", line, why);
 }
 
-static void take_map(
-	struct mp_host *host, struct mp_mapping *mapping, unsigned line, const char *value)
+static void take_map(struct mp_host *host, struct mp_mapping *mapping, unsigned line,
+	const char *value)
 {
 	g_autofree char *why = NULL;
 	g_autoptr(GHashTable) props = mp_prop_parse(map_props, NULL, value, &why);
@@ -127,8 +128,10 @@ static void take_map(
 		.node = mp_host_str(host, g_hash_table_lookup(props, "node")),
 		.path = mp_host_str(host, g_hash_table_lookup(props, "path")),
 		.iommugroup = mp_host_str(host, g_hash_table_lookup(props, "iommugroup")),
-		.subsystem_id = mp_host_str(host, g_hash_table_lookup(props, "subsystem-id")),
-		.description = mp_host_str(host, g_hash_table_lookup(props, "description")),
+		.subsystem_id =
+			mp_host_str(host, g_hash_table_lookup(props, "subsystem-id")),
+		.description =
+			mp_host_str(host, g_hash_table_lookup(props, "description")),
 		.line = line,
 	};
 	g_ptr_array_add(mapping->entries, entry);
@@ -172,7 +175,8 @@ static struct mp_mapping *start_mapping(
 	mapping->entries = mp_host_array(host);
 	if (strpbrk(name, WHITE))
 		mapping->problem = mp_host_strf(host,
-			"line %u: a section starts with the bare id of the mapping", line);
+			"line %u: a section starts with the bare id of the mapping",
+			line);
 	else if (!mp_vm_is_config_id(name))
 		mapping->problem = mp_host_strf(
 			host, "line %u: '%s' is no id of a mapping", line, name);
@@ -199,7 +203,8 @@ void mp_mappings_parse(
 			continue;
 		}
 		if (current) {
-			fail(host, current, line, "a property must begin with white space");
+			fail(host, current, line,
+				"a property must begin with white space");
 			continue;
 		}
 		if (*text == '#' || strchr(WHITE, *text))
@@ -214,7 +219,8 @@ void mp_mappings_parse(
 		struct mp_mapping *mapping = guests->mappings->pdata[i];
 
 		if (!mapping->problem && !mapping->entries->len)
-			fail(host, mapping, mapping->line, "the section has no 'map' line");
+			fail(host, mapping, mapping->line,
+				"the section has no 'map' line");
 	}
 }
 
@@ -260,8 +266,8 @@ void mp_reservations_parse(
 	}
 }
 
-static struct mp_storage *add_storage(
-	struct mp_host *host, struct mp_guests *guests, const char *type, const char *name)
+static struct mp_storage *add_storage(struct mp_host *host, struct mp_guests *guests,
+	const char *type, const char *name)
 {
 	struct mp_storage *storage = mp_host_alloc(host, sizeof(*storage));
 

@@ -13,10 +13,12 @@ struct mp_hugepool {
 struct mp_memory {
 	struct mp_fact meminfo;
 	uint64_t total, available; /* 0 when unknown */
-	GPtrArray *hugepools; /* struct mp_hugepool: host-wide ones first, then of each node */
-	struct mp_fact hugepools_fact; /* KNOWN when the host-wide pools could be listed */
+	GPtrArray *
+		hugepools; /* struct mp_hugepool: host-wide ones first, then of each node */
+	struct mp_fact
+		hugepools_fact;     /* KNOWN when the host-wide pools could be listed */
 	struct mp_fact numa_online; /* "0-1" */
-	struct mp_fact memlock; /* soft limit of this process: bytes or "unlimited" */
+	struct mp_fact memlock;     /* soft limit of this process: bytes or "unlimited" */
 };
 
 #endif

@@ -18,17 +18,17 @@
 #include "core/lazy.h"
 #include "core/modules.h"
 
-#define KMOD_SYMBOLS(X)                     \
-	X(kmod_new)                         \
-	X(kmod_unref)                       \
-	X(kmod_config_get_options)          \
-	X(kmod_config_get_softdeps)         \
-	X(kmod_config_get_blacklists)       \
-	X(kmod_config_get_install_commands) \
-	X(kmod_config_get_aliases)          \
-	X(kmod_config_iter_next)            \
-	X(kmod_config_iter_get_key)         \
-	X(kmod_config_iter_get_value)       \
+#define KMOD_SYMBOLS(X)                                                                  \
+	X(kmod_new)                                                                      \
+	X(kmod_unref)                                                                    \
+	X(kmod_config_get_options)                                                       \
+	X(kmod_config_get_softdeps)                                                      \
+	X(kmod_config_get_blacklists)                                                    \
+	X(kmod_config_get_install_commands)                                              \
+	X(kmod_config_get_aliases)                                                       \
+	X(kmod_config_iter_next)                                                         \
+	X(kmod_config_iter_get_key)                                                      \
+	X(kmod_config_iter_get_value)                                                    \
 	X(kmod_config_iter_free_iter)
 MP_LAZY(kmod, KMOD_SYMBOLS)
 
@@ -109,7 +109,8 @@ static void take_kind(struct mp_host *host, struct kmod_ctx *ctx, size_t k, unsi
 
 		/* An alias' key is the alias, its value the module. */
 		if (kinds[k].kind == MP_MODPROBE_ALIAS)
-			add_line(host, lines, kinds[k].kind, value ? value : "", key, file);
+			add_line(host, lines, kinds[k].kind, value ? value : "", key,
+				file);
 		else
 			add_line(host, lines, kinds[k].kind, key, value, file);
 	}
@@ -140,8 +141,8 @@ static int memory_file(const char *text, size_t size)
 	return fd;
 }
 
-int mp_modprobe_parse(struct mp_host *host, const char *file, const char *text, size_t size,
-	GPtrArray *lines)
+int mp_modprobe_parse(struct mp_host *host, const char *file, const char *text,
+	size_t size, GPtrArray *lines)
 {
 	static const char *const no_paths[] = { NULL };
 	int fd;
@@ -158,7 +159,8 @@ int mp_modprobe_parse(struct mp_host *host, const char *file, const char *text, 
 
 	close(fd);
 	for (size_t k = 0; ctx && empty && k < G_N_ELEMENTS(kinds); k++) {
-		unsigned own = count(empty, *kinds[k].get), all = count(ctx, *kinds[k].get);
+		unsigned own = count(empty, *kinds[k].get),
+			 all = count(ctx, *kinds[k].get);
 
 		take_kind(host, ctx, k, all > own ? all - own : 0, file, lines);
 	}
@@ -182,15 +184,17 @@ void mp_modprobe_parse_cmdline(
 
 		if (!dot || dot == param->name)
 			continue;
-		g_autofree char *module = g_strndup(param->name, (gsize)(dot - param->name));
+		g_autofree char *module =
+			g_strndup(param->name, (gsize)(dot - param->name));
 
 		if (!strcmp(module, "modprobe") && !strcmp(dot, ".blacklist")) {
-			g_auto(GStrv) names = g_strsplit(param->value ? param->value : "", ",", -1);
+			g_auto(GStrv) names =
+				g_strsplit(param->value ? param->value : "", ",", -1);
 
 			for (char **name = names; *name; name++)
 				if (**name)
-					add_line(host, lines, MP_MODPROBE_BLACKLIST, *name, NULL,
-						file);
+					add_line(host, lines, MP_MODPROBE_BLACKLIST,
+						*name, NULL, file);
 			continue;
 		}
 		g_autofree char *option = g_strconcat(

@@ -13,7 +13,8 @@ static bool already(const GPtrArray *load, const char *module, const char *optio
 	for (guint i = 0; i < load->len; i++) {
 		const struct mp_module_load *entry = load->pdata[i];
 
-		if (!g_strcmp0(entry->module, module) && !g_strcmp0(entry->options, options))
+		if (!g_strcmp0(entry->module, module) &&
+			!g_strcmp0(entry->options, options))
 			return true;
 	}
 	return false;
@@ -39,7 +40,8 @@ void mp_module_load_parse(struct mp_host *host, const char *file, const char *te
 				rest = NULL;
 		}
 		g_autofree char *clean = mp_clean_text(line, strlen(line));
-		g_autofree char *clean_rest = rest ? mp_clean_text(rest, strlen(rest)) : NULL;
+		g_autofree char *clean_rest =
+			rest ? mp_clean_text(rest, strlen(rest)) : NULL;
 
 		module = mp_module_name(host, clean);
 		if (already(load, module, clean_rest))

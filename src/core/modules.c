@@ -30,7 +30,8 @@ bool mp_module_of_path(const char *path, size_t length, char *name, size_t size)
 {
 	const char *slash = memrchr(path, '/', length);
 	const char *base = slash ? slash + 1 : path;
-	const char *dot = g_strstr_len(base, (gssize)(length - (size_t)(base - path)), ".ko");
+	const char *dot =
+		g_strstr_len(base, (gssize)(length - (size_t)(base - path)), ".ko");
 	size_t n = dot ? (size_t)(dot - base) : 0;
 
 	if (!n || n >= size)
@@ -55,7 +56,8 @@ enum mp_module_where mp_module_where(const struct mp_kernel *kernel, const char 
 		return MP_MODULE_BUILTIN;
 	if (holds(kernel->loadable, name))
 		return MP_MODULE_LOADABLE;
-	if (kernel->modules_dep.know != MP_KNOWN || kernel->modules_builtin.know != MP_KNOWN)
+	if (kernel->modules_dep.know != MP_KNOWN ||
+		kernel->modules_builtin.know != MP_KNOWN)
 		return MP_MODULE_UNKNOWN;
 	return MP_MODULE_MISSING;
 }

@@ -22,7 +22,7 @@ struct mp_kernel {
 	const char *release;
 	bool running;
 	struct mp_fact modules_dep, modules_builtin; /* KNOWN when readable */
-	GHashTable *loadable, *builtin; /* sets of names */
+	GHashTable *loadable, *builtin;              /* sets of names */
 	GHashTable *aliases; /* modalias of a PCI function here -> GPtrArray of names, by
 	                        modules.alias; no entry: no module wants it */
 	struct mp_fact modules_alias;
@@ -62,16 +62,19 @@ struct mp_override_rule {
 
 struct mp_modules {
 	struct mp_fact proc_modules;
-	GHashTable *loaded;    /* set of names */
-	GPtrArray *kernels;    /* struct mp_kernel, oldest release first */
+	GHashTable *loaded;          /* set of names */
+	GPtrArray *kernels;          /* struct mp_kernel, oldest release first */
 	struct mp_fact kernels_fact; /* KNOWN when lib/modules could be listed */
-	GPtrArray *modprobe;   /* struct mp_modprobe_line in the order modprobe reads; lines of
+	GPtrArray *
+		modprobe; /* struct mp_modprobe_line in the order modprobe reads; lines of
 	                          the kernel command line last, as libkmod takes them */
-	GPtrArray *unreadable; /* struct mp_fact *: files of the above we could not take */
-	GPtrArray *load;       /* struct mp_module_load: by the running system */
-	GPtrArray *initramfs_load; /* the same from /etc/initramfs-tools/modules: in the images
+	GPtrArray
+		*unreadable; /* struct mp_fact *: files of the above we could not take */
+	GPtrArray *load;     /* struct mp_module_load: by the running system */
+	GPtrArray *
+		initramfs_load; /* the same from /etc/initramfs-tools/modules: in the images
 	                              to come */
-	GPtrArray *overrides;  /* struct mp_override_rule */
+	GPtrArray *overrides;   /* struct mp_override_rule */
 };
 
 /* Underscores for dashes; lives as long as the host. */
@@ -91,8 +94,8 @@ GPtrArray *mp_module_wanting(const struct mp_kernel *kernel, const struct mp_pci
  * Parses the text of one modprobe.d file with libkmod and appends its lines to LINES. What
  * libkmod itself takes from the running machine's command line is left out.
  */
-int mp_modprobe_parse(struct mp_host *host, const char *file, const char *text, size_t size,
-	GPtrArray *lines);
+int mp_modprobe_parse(struct mp_host *host, const char *file, const char *text,
+	size_t size, GPtrArray *lines);
 /* Options and blacklists that libkmod would take from this kernel command line. */
 void mp_modprobe_parse_cmdline(
 	struct mp_host *host, const char *file, const char *cmdline, GPtrArray *lines);
@@ -108,8 +111,8 @@ void mp_override_parse_udev(
  * The value of parameter NAME that the module gets from LINES: of several the last wins, as
  * in the kernel. *file: where it stands. NULL: not given. Caller frees.
  */
-char *mp_modprobe_option(const GPtrArray *lines, const char *module, const char *name,
-	const char **file);
+char *mp_modprobe_option(
+	const GPtrArray *lines, const char *module, const char *name, const char **file);
 
 /*
  * One vfio-pci `ids=` list as the driver reads it (drivers/vfio/pci/vfio_pci.c,

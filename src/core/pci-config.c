@@ -326,7 +326,7 @@ static void do_parse(void *data)
 		c = c->next) {
 		bool extended = c->type == PCI_CAP_EXTENDED;
 
-		caps[n++] = (struct mp_cap) {
+		caps[n++] = (struct mp_cap){
 			.id = c->id, .offset = (uint16_t)c->addr, .extended = extended
 		};
 		if (extended)

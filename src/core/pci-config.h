@@ -25,8 +25,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_libpci, mp_libpci_free)
  * Decodes device->config (config_size bytes, all hostile) into the fields of DEVICE that
  * come from it. False: libpci gave up, nothing was filled in but the header; *why says it.
  */
-bool mp_libpci_parse(struct mp_libpci *libpci, struct mp_host *host, struct mp_pci *device,
-	const char **why);
+bool mp_libpci_parse(struct mp_libpci *libpci, struct mp_host *host,
+	struct mp_pci *device, const char **why);
 /* Fills in the names of DEVICE that the list has. */
 void mp_libpci_name(
 	struct mp_libpci *libpci, struct mp_host *host, struct mp_pci *device);

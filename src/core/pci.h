@@ -19,7 +19,8 @@ struct mp_group;
 
 struct mp_bar {
 	uint64_t start, end; /* inclusive; both 0 = not assigned */
-	uint64_t flags;      /* IORESOURCE_* of the kernel: 0x100 I/O, 0x200 memory, 0x2000 prefetch,
+	uint64_t
+		flags; /* IORESOURCE_* of the kernel: 0x100 I/O, 0x200 memory, 0x2000 prefetch,
 	                        0x100000 64 bit */
 };
 
@@ -82,30 +83,31 @@ struct mp_pci {
 	struct mp_group *group; /* NULL: in no IOMMU group, or not known (group_fact) */
 	struct mp_fact group_fact; /* the link iommu_group: "22" */
 
-	struct mp_fact driver;          /* name of the driver; ABSENT: none bound */
-	struct mp_fact driver_module;   /* kernel module of that driver; ABSENT: built in */
+	struct mp_fact driver;        /* name of the driver; ABSENT: none bound */
+	struct mp_fact driver_module; /* kernel module of that driver; ABSENT: built in */
 	struct mp_fact driver_override; /* ABSENT: "(null)" or empty */
-	struct mp_fact reset_method;    /* "flr bus"; ABSENT: no attribute; "" : none enabled */
-	struct mp_fact reset;           /* whether the attribute `reset` exists */
+	struct mp_fact
+		reset_method; /* "flr bus"; ABSENT: no attribute; "" : none enabled */
+	struct mp_fact reset; /* whether the attribute `reset` exists */
 	struct mp_fact power_state, d3cold_allowed, power_control, runtime_status;
 	struct mp_fact enable, irq, numa_node, msi_bus, modalias, boot_vga;
 	struct mp_fact link_speed, link_width, link_speed_max, link_width_max;
 	struct mp_fact sriov_totalvfs, sriov_numvfs;
 	/* Counters since boot or last reset; "NAME n" lines, the last is TOTAL_ERR_*. */
 	struct mp_fact aer_correctable, aer_nonfatal, aer_fatal;
-	struct mp_fact physfn; /* BDF of the physical function, for a VF */
+	struct mp_fact physfn;    /* BDF of the physical function, for a VF */
 	struct mp_fact slot_name; /* physical slot (sys/bus/pci/slots), when known */
-	unsigned msi_irq_count;  /* entries in msi_irqs/ */
+	unsigned msi_irq_count;   /* entries in msi_irqs/ */
 	const char *msi_irq_mode; /* "msi", "msix" or NULL */
 
 	struct mp_fact resource; /* raw; the bars below are its lines */
 	struct mp_bar bars[MP_BARS];
 
-	const uint8_t *config; /* configuration space as far as readable */
-	size_t config_size;    /* 64 without privileges, 256 or 4096 with */
+	const uint8_t *config;      /* configuration space as far as readable */
+	size_t config_size;         /* 64 without privileges, 256 or 4096 with */
 	struct mp_fact config_fact; /* text: "256 bytes"; UNKNOWN with the reason */
-	bool all_ones;              /* config reads as all 0xff: fallen off the bus, or D3cold */
-	uint8_t header_type;        /* without the multifunction bit */
+	bool all_ones;       /* config reads as all 0xff: fallen off the bus, or D3cold */
+	uint8_t header_type; /* without the multifunction bit */
 	bool multifunction;
 	uint8_t secondary_bus, subordinate_bus; /* bridges only */
 	const struct mp_cap *caps;
@@ -122,11 +124,11 @@ struct mp_pci {
 /* The device at BDF; the domain may be left out ("86:00.0") for domain 0. NULL: not there. */
 struct mp_pci *mp_host_device(const struct mp_host *host, const char *bdf);
 /* Parses "[DDDD:]BB:DD.F" (domain of 1 to 8 hex digits). False: not an address. */
-bool mp_pci_parse_bdf(
-	const char *text, uint32_t *domain, uint8_t *bus, uint8_t *slot, uint8_t *function);
+bool mp_pci_parse_bdf(const char *text, uint32_t *domain, uint8_t *bus, uint8_t *slot,
+	uint8_t *function);
 /* Sets ADDRESS to the spelling of the kernel: "%04x:%02x:%02x.%x". */
-const char *mp_pci_format_bdf(char address[17], uint32_t domain, uint8_t bus, uint8_t slot,
-	uint8_t function);
+const char *mp_pci_format_bdf(
+	char address[17], uint32_t domain, uint8_t bus, uint8_t slot, uint8_t function);
 /* By address: <0, 0, >0. */
 int mp_pci_compare(const struct mp_pci *a, const struct mp_pci *b);
 /* The capability ID (extended or not) of DEVICE, or NULL. */

@@ -76,7 +76,7 @@ static void end_stanza(struct stanza *stanza, GString *out)
 		g_string_append_printf(out, "%s %.*s\n", wanted[i],
 			(int)MIN(stanza->version_length, 128), stanza->version);
 	}
-	*stanza = (struct stanza) { .package = NULL };
+	*stanza = (struct stanza){ .package = NULL };
 }
 
 char *mp_packages_from_status(const char *status, size_t size)

@@ -13,7 +13,7 @@
 #include "core/grub-default.h"
 
 #define LOADER_GUID "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f" /* systemd's vendor GUID */
-#define EFIVARS "sys/firmware/efi/efivars/"
+#define EFIVARS     "sys/firmware/efi/efivars/"
 
 static struct mp_fact known_if_there(
 	struct mp_host *host, struct mp_root *root, const char *path, const char *text)
@@ -22,7 +22,8 @@ static struct mp_fact known_if_there(
 	const char *source = mp_host_strf(host, "/%s", path);
 	int err = mp_root_stat(root, path, &st);
 
-	return err < 0 ? mp_fact_errno(host, source, err) : mp_fact_known(host, source, text);
+	return err < 0 ? mp_fact_errno(host, source, err)
+		       : mp_fact_known(host, source, text);
 }
 
 /* efivarfs: four bytes of attributes, then the value, here UTF-16LE. */
@@ -45,7 +46,7 @@ static struct mp_fact read_efi_text(
 	units = g_new0(gunichar2, length + 1);
 	for (size_t i = 0; i < length; i++)
 		units[i] = (gunichar2)((unsigned char)data[4 + 2 * i] |
-			(unsigned char)data[5 + 2 * i] << 8);
+				       (unsigned char)data[5 + 2 * i] << 8);
 	text = g_utf16_to_utf8(units, -1, NULL, NULL, NULL);
 	if (!text)
 		return mp_fact_unknown(host, source, "not UTF-16");
@@ -71,13 +72,15 @@ static struct mp_fact read_grub_cfg(
 		g_auto(GStrv) words = g_strsplit_set(g_strstrip(line), " \t", 2);
 
 		if (!words[0] || !words[1] ||
-			(strcmp(words[0], "linux") != 0 && strcmp(words[0], "linuxefi") != 0 &&
+			(strcmp(words[0], "linux") != 0 &&
+				strcmp(words[0], "linuxefi") != 0 &&
 				strcmp(words[0], "linux16") != 0))
 			continue;
 		char *arguments = g_strchug(words[1]);
 		arguments += strcspn(arguments, " \t"); /* the kernel's path */
-		if (strlen(arguments) > MP_READ_ATTR) /* Linux takes 2 KiB on x86 */
-			return mp_fact_unknown(host, source, "its linux line is too long");
+		if (strlen(arguments) > MP_READ_ATTR)   /* Linux takes 2 KiB on x86 */
+			return mp_fact_unknown(
+				host, source, "its linux line is too long");
 		g_autofree char *clean = mp_clean_text(arguments, strlen(arguments));
 
 		return mp_fact_known(host, source, g_strstrip(clean));
@@ -85,8 +88,8 @@ static struct mp_fact read_grub_cfg(
 	return mp_fact_unknown(host, source, "holds no linux line");
 }
 
-static void read_grub_file(struct mp_root *root, struct mp_grub_default *grub, const char *path,
-	int *problem)
+static void read_grub_file(struct mp_root *root, struct mp_grub_default *grub,
+	const char *path, int *problem)
 {
 	g_autofree char *data = NULL;
 	g_autofree char *name = g_strdup_printf("/%s", path);
@@ -113,7 +116,8 @@ static struct mp_fact grub_variable(
 }
 
 /* /etc/default/grub, then its drop-ins in name order, as grub-mkconfig sources them. */
-static void read_grub_defaults(struct mp_host *host, struct mp_root *root, struct mp_boot *boot)
+static void read_grub_defaults(
+	struct mp_host *host, struct mp_root *root, struct mp_boot *boot)
 {
 	g_autoptr(mp_grub_default) grub = mp_grub_default_new();
 	g_auto(GStrv) names = NULL;
@@ -130,10 +134,10 @@ static void read_grub_defaults(struct mp_host *host, struct mp_root *root, struc
 			read_grub_file(root, grub, path, &problem);
 	}
 	if (problem) {
-		boot->grub_default = mp_fact_errno(host,
-			"/etc/default/grub: GRUB_CMDLINE_LINUX_DEFAULT", problem);
-		boot->grub_linux =
-			mp_fact_errno(host, "/etc/default/grub: GRUB_CMDLINE_LINUX", problem);
+		boot->grub_default = mp_fact_errno(
+			host, "/etc/default/grub: GRUB_CMDLINE_LINUX_DEFAULT", problem);
+		boot->grub_linux = mp_fact_errno(
+			host, "/etc/default/grub: GRUB_CMDLINE_LINUX", problem);
 		return;
 	}
 	boot->grub_default = grub_variable(host, grub, "GRUB_CMDLINE_LINUX_DEFAULT");
@@ -160,7 +164,7 @@ static bool says(const struct mp_fact *fact, const char *prefix)
 
 struct marks {
 	bool grub, systemd_boot; /* which of them left its mark on the running kernel */
-	bool image_in_boot;      /* GRUB read the kernel from the root file system's /boot */
+	bool image_in_boot; /* GRUB read the kernel from the root file system's /boot */
 };
 
 static struct marks find_marks(const struct mp_boot *boot)
@@ -176,7 +180,8 @@ static struct marks find_marks(const struct mp_boot *boot)
 		marks.systemd_boot = initrd && strchr(initrd, '\\');
 	}
 	marks.grub = marks.grub || says(&boot->loader_info, "GRUB");
-	marks.systemd_boot = marks.systemd_boot || says(&boot->loader_info, "systemd-boot");
+	marks.systemd_boot =
+		marks.systemd_boot || says(&boot->loader_info, "systemd-boot");
 	return marks;
 }
 
@@ -212,8 +217,8 @@ static enum mp_loader judge_boot_tool(
 		"systemd-boot started the running kernel");
 }
 
-static enum mp_loader judge(
-	struct mp_boot *boot, const struct mp_fact *esp_grub, const struct mp_fact *entries)
+static enum mp_loader judge(struct mp_boot *boot, const struct mp_fact *esp_grub,
+	const struct mp_fact *entries)
 {
 	struct marks marks = find_marks(boot);
 
@@ -265,7 +270,8 @@ static char *without(const char *text, const char *name)
 	return g_string_free(left, FALSE);
 }
 
-static struct mp_fact staged_kernel_cmdline(struct mp_host *host, const struct mp_boot *boot)
+static struct mp_fact staged_kernel_cmdline(
+	struct mp_host *host, const struct mp_boot *boot)
 {
 	struct mp_fact file = boot->kernel_cmdline_file;
 
@@ -273,7 +279,8 @@ static struct mp_fact staged_kernel_cmdline(struct mp_host *host, const struct m
 		g_autofree char *same = without(boot->cmdline.text, "initrd");
 
 		return mp_fact_known(host,
-			"/proc/cmdline (no /etc/kernel/cmdline: proxmox-boot-tool keeps it)", same);
+			"/proc/cmdline (no /etc/kernel/cmdline: proxmox-boot-tool keeps it)",
+			same);
 	}
 	if (file.know != MP_KNOWN)
 		return file;
@@ -286,7 +293,8 @@ static struct mp_fact staged_kernel_cmdline(struct mp_host *host, const struct m
 }
 
 /* What update-grub or the boot tool would put behind the kernel's path and root=. */
-static struct mp_fact staged_grub_defaults(struct mp_host *host, const struct mp_boot *boot)
+static struct mp_fact staged_grub_defaults(
+	struct mp_host *host, const struct mp_boot *boot)
 {
 	const char *source = "/etc/default/grub";
 	g_autofree char *root = NULL;
@@ -313,7 +321,8 @@ static struct mp_fact staged_entries(
 	int err = mp_root_list(root, directory, &names);
 
 	if (err < 0)
-		return mp_fact_unknown(host, source, "the ESP is not mounted or not readable");
+		return mp_fact_unknown(
+			host, source, "the ESP is not mounted or not readable");
 	for (char **name = names; *name; name++) {
 		g_autofree char *path = g_strdup_printf("%s/%s", directory, *name);
 		g_autofree char *data = NULL;
@@ -359,7 +368,8 @@ static struct mp_fact find_staged(struct mp_host *host, struct mp_root *root,
 		return mp_fact_unknown(host, "/etc/kernel/cmdline, /etc/default/grub",
 			"which of the two the next boot uses could not be told");
 	case MP_LOADER_SYSTEMD_BOOT:
-		return staged_entries(host, root, entries_dir ? entries_dir : "efi/loader/entries");
+		return staged_entries(
+			host, root, entries_dir ? entries_dir : "efi/loader/entries");
 	case MP_LOADER_OTHER:
 	case MP_LOADER_UNKNOWN:
 		break;
@@ -367,7 +377,8 @@ static struct mp_fact find_staged(struct mp_host *host, struct mp_root *root,
 	return mp_fact_unknown(host, "boot loader", boot->loader_why);
 }
 
-static void add_evidence(struct mp_host *host, struct mp_boot *boot, const struct mp_fact *fact)
+static void add_evidence(
+	struct mp_host *host, struct mp_boot *boot, const struct mp_fact *fact)
 {
 	struct mp_fact *copy = mp_host_alloc(host, sizeof(*copy));
 
@@ -377,8 +388,8 @@ static void add_evidence(struct mp_host *host, struct mp_boot *boot, const struc
 
 void mp_probe_boot(struct mp_host *host, struct mp_root *root)
 {
-	static const char *const entry_dirs[] = { "efi/loader/entries", "boot/efi/loader/entries",
-		"boot/loader/entries" };
+	static const char *const entry_dirs[] = { "efi/loader/entries",
+		"boot/efi/loader/entries", "boot/loader/entries" };
 	struct mp_boot *boot = mp_host_alloc(host, sizeof(*boot));
 	struct mp_fact esp_grub, entries = { 0 };
 	const char *entries_dir = NULL;
@@ -394,8 +405,8 @@ void mp_probe_boot(struct mp_host *host, struct mp_root *root)
 	boot->stub_info = read_efi_text(host, root, EFIVARS "StubInfo-" LOADER_GUID);
 	boot->grub_cfg_line = read_grub_cfg(host, root, "boot/grub/grub.cfg");
 	read_grub_defaults(host, root, boot);
-	esp_grub = known_if_there(
-		host, root, "boot/efi/EFI/proxmox/grubx64.efi", "GRUB of proxmox-boot-tool");
+	esp_grub = known_if_there(host, root, "boot/efi/EFI/proxmox/grubx64.efi",
+		"GRUB of proxmox-boot-tool");
 	for (size_t i = 0; i < G_N_ELEMENTS(entry_dirs) && !entries_dir; i++) {
 		entries = known_if_there(host, root, entry_dirs[i], "boot entries");
 		if (entries.know == MP_KNOWN)

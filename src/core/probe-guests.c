@@ -75,7 +75,8 @@ static struct mp_fact find_node(struct mp_host *host, struct mp_root *root)
  * and to be this VM's QEMU. */
 static bool is_qemu_of(struct mp_root *root, uint64_t pid, const char *vmid)
 {
-	g_autofree char *path = g_strdup_printf("proc/%" G_GUINT64_FORMAT "/cmdline", pid);
+	g_autofree char *path =
+		g_strdup_printf("proc/%" G_GUINT64_FORMAT "/cmdline", pid);
 	g_autofree char *data = NULL;
 	size_t size = 0;
 
@@ -87,8 +88,8 @@ static bool is_qemu_of(struct mp_root *root, uint64_t pid, const char *vmid)
 	return false;
 }
 
-static void find_running(
-	struct mp_host *host, struct mp_root *root, struct mp_vm *vm, int listed, char **names)
+static void find_running(struct mp_host *host, struct mp_root *root, struct mp_vm *vm,
+	int listed, char **names)
 {
 	g_autofree char *name = g_strdup_printf("%s.pid", vm->id);
 	g_autofree char *path = g_strdup_printf(RUN "/%s", name);
@@ -164,9 +165,9 @@ static void load_vms(struct mp_host *host, struct mp_root *root)
 		dir = g_strdup(PVE "/qemu-server");
 		err = mp_root_list(root, dir, &names);
 	}
-	guests->vms_fact = err < 0 ?
-		mp_fact_errno(host, mp_host_strf(host, "/%s", dir), err) :
-		mp_fact_known(host, mp_host_strf(host, "/%s", dir), "listed");
+	guests->vms_fact =
+		err < 0 ? mp_fact_errno(host, mp_host_strf(host, "/%s", dir), err)
+			: mp_fact_known(host, mp_host_strf(host, "/%s", dir), "listed");
 	if (err < 0)
 		return;
 	for (char **name = names; *name && guests->vms->len < VMS_MAX; name++)
@@ -177,7 +178,8 @@ static void load_vms(struct mp_host *host, struct mp_root *root)
 }
 
 /* Reads PATH for one of the parsers of mapping.c. */
-static struct mp_fact load_file(struct mp_host *host, struct mp_root *root, const char *path,
+static struct mp_fact load_file(struct mp_host *host, struct mp_root *root,
+	const char *path,
 	void (*parse)(struct mp_host *, struct mp_guests *, const char *, size_t))
 {
 	const char *source = mp_host_strf(host, "/%s", path);
@@ -191,7 +193,8 @@ static struct mp_fact load_file(struct mp_host *host, struct mp_root *root, cons
 	return mp_fact_known(host, source, "read");
 }
 
-static void list_snippets(struct mp_host *host, struct mp_root *root, struct mp_storage *storage)
+static void list_snippets(
+	struct mp_host *host, struct mp_root *root, struct mp_storage *storage)
 {
 	g_auto(GStrv) names = NULL;
 	int err;
@@ -213,7 +216,8 @@ static void list_snippets(struct mp_host *host, struct mp_root *root, struct mp_
 	}
 	storage->looked = mp_fact_known(host, storage->snippets, "listed");
 	for (char **name = names; *name && storage->files->len < FILES_MAX; name++) {
-		g_autofree char *path = g_strdup_printf("%s/%s", storage->snippets, *name);
+		g_autofree char *path =
+			g_strdup_printf("%s/%s", storage->snippets, *name);
 		g_autofree char *clean = mp_clean_text(*name, strlen(*name));
 		struct mp_snippet *file = mp_host_alloc(host, sizeof(*file));
 		struct mp_stat st;
@@ -243,8 +247,10 @@ void mp_probe_guests(struct mp_host *host, struct mp_root *root)
 			guests->reservations_fact = guests->pve;
 		return;
 	}
-	guests->mappings_fact = load_file(host, root, PVE "/mapping/pci.cfg", mp_mappings_parse);
-	guests->storages_fact = load_file(host, root, PVE "/storage.cfg", mp_storages_parse);
+	guests->mappings_fact =
+		load_file(host, root, PVE "/mapping/pci.cfg", mp_mappings_parse);
+	guests->storages_fact =
+		load_file(host, root, PVE "/storage.cfg", mp_storages_parse);
 	if (guests->storages_fact.know == MP_ABSENT)
 		mp_storages_parse(host, guests, "", 0);
 	guests->reservations_fact =

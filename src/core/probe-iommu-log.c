@@ -158,7 +158,7 @@ GArray *mp_regset_parse(struct mp_host *host, const char *text)
 			p--;
 		if (!mp_parse_uint(p, 16, &value) || value > UINT32_MAX)
 			continue;
-		gsts = (struct mp_gsts) { .unit = mp_host_str(host, unit),
+		gsts = (struct mp_gsts){ .unit = mp_host_str(host, unit),
 			.value = (uint32_t)value };
 		g_array_append_val(units, gsts);
 	}

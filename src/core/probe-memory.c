@@ -22,14 +22,16 @@ static uint64_t meminfo_value(char **lines, const char *key)
 		if (!g_str_has_suffix(number, " kB"))
 			return 0;
 		number[strlen(number) - strlen(" kB")] = '\0';
-		if (!mp_parse_uint(g_strchomp(number), 10, &value) || value > UINT64_MAX / 1024)
+		if (!mp_parse_uint(g_strchomp(number), 10, &value) ||
+			value > UINT64_MAX / 1024)
 			return 0;
 		return value * 1024;
 	}
 	return 0;
 }
 
-static void probe_meminfo(struct mp_host *host, struct mp_root *root, struct mp_memory *memory)
+static void probe_meminfo(
+	struct mp_host *host, struct mp_root *root, struct mp_memory *memory)
 {
 	struct mp_fact raw = mp_fact_read(host, root, "proc/meminfo");
 
@@ -47,12 +49,15 @@ static void probe_meminfo(struct mp_host *host, struct mp_root *root, struct mp_
 		return;
 	}
 	memory->meminfo = mp_fact_known(host, raw.source,
-		mp_host_strf(host, "MemTotal %" G_GUINT64_FORMAT " MiB, MemAvailable %" G_GUINT64_FORMAT
-				   " MiB", memory->total >> 20, memory->available >> 20));
+		mp_host_strf(host,
+			"MemTotal %" G_GUINT64_FORMAT
+			" MiB, MemAvailable %" G_GUINT64_FORMAT " MiB",
+			memory->total >> 20, memory->available >> 20));
 }
 
 /* One directory of "hugepages-2048kB" and the like. */
-static int probe_pools(struct mp_host *host, struct mp_root *root, const char *directory, int node)
+static int probe_pools(
+	struct mp_host *host, struct mp_root *root, const char *directory, int node)
 {
 	static const char prefix[] = "hugepages-";
 	g_auto(GStrv) names = NULL;
@@ -64,8 +69,8 @@ static int probe_pools(struct mp_host *host, struct mp_root *root, const char *d
 
 		if (!g_str_has_prefix(*name, prefix) || !g_str_has_suffix(*name, "kB"))
 			continue;
-		g_autofree char *size = g_strndup(
-			*name + strlen(prefix), strlen(*name) - strlen(prefix) - strlen("kB"));
+		g_autofree char *size = g_strndup(*name + strlen(prefix),
+			strlen(*name) - strlen(prefix) - strlen("kB"));
 		g_autofree char *total_path =
 			g_strdup_printf("%s/%s/nr_hugepages", directory, *name);
 		g_autofree char *free_path =
@@ -101,7 +106,8 @@ static void probe_nodes(struct mp_host *host, struct mp_root *root)
 		uint64_t node;
 
 		if (g_str_has_prefix(*name, "node") &&
-			mp_parse_uint(*name + strlen("node"), 10, &node) && node <= INT16_MAX)
+			mp_parse_uint(*name + strlen("node"), 10, &node) &&
+			node <= INT16_MAX)
 			probe_pools(host, root, directory, (int)node);
 	}
 }
@@ -141,10 +147,11 @@ void mp_probe_memory(struct mp_host *host, struct mp_root *root)
 	memory->hugepools = mp_host_array(host);
 	probe_meminfo(host, root, memory);
 	err = probe_pools(host, root, pools, -1);
-	memory->hugepools_fact = err < 0 ? mp_fact_errno(host, "/sys/kernel/mm/hugepages", err) :
-					   mp_fact_known(host, "/sys/kernel/mm/hugepages",
-						   mp_host_strf(host, "%u page sizes",
-							   memory->hugepools->len));
+	memory->hugepools_fact =
+		err < 0 ? mp_fact_errno(host, "/sys/kernel/mm/hugepages", err)
+			: mp_fact_known(host, "/sys/kernel/mm/hugepages",
+				  mp_host_strf(
+					  host, "%u page sizes", memory->hugepools->len));
 	probe_nodes(host, root);
 	memory->numa_online = mp_fact_read(host, root, "sys/devices/system/node/online");
 	memory->memlock = read_memlock(host, root);

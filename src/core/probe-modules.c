@@ -9,8 +9,9 @@
 #include "core/modules.h"
 #include "core/pci.h"
 
-#define CONFIG_FILE_MAX (1024u * 1024) /* one file of modprobe.d: real ones have kilobytes */
-#define CONFIG_FILES_MAX 1024          /* files in one kind of directory */
+#define CONFIG_FILE_MAX                                                                  \
+	(1024u * 1024)        /* one file of modprobe.d: real ones have kilobytes */
+#define CONFIG_FILES_MAX 1024 /* files in one kind of directory */
 #define KERNELS_MAX      64
 
 static void cannot_read(struct mp_host *host, const char *path, int err)
@@ -44,7 +45,8 @@ static void probe_loaded(struct mp_host *host, struct mp_root *root)
 		g_autofree char *name = mp_clean_text(*line, length);
 
 		if (length)
-			g_hash_table_add(modules->loaded, (gpointer)mp_module_name(host, name));
+			g_hash_table_add(
+				modules->loaded, (gpointer)mp_module_name(host, name));
 	}
 	modules->proc_modules = mp_fact_known(host, "/proc/modules",
 		mp_host_strf(host, "%u modules", g_hash_table_size(modules->loaded)));
@@ -95,7 +97,8 @@ static bool is_kernel(struct mp_root *root, const char *name)
 		if (!g_ascii_isgraph(*p))
 			return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
-		g_autofree char *path = g_strdup_printf("lib/modules/%s/%s", name, files[i]);
+		g_autofree char *path =
+			g_strdup_printf("lib/modules/%s/%s", name, files[i]);
 
 		if (mp_root_stat(root, path, &st) == 0)
 			return true;
@@ -206,7 +209,8 @@ static GPtrArray *config_files(struct mp_host *host, struct mp_root *root,
 	return files;
 }
 
-static char *read_config(struct mp_host *host, struct mp_root *root, const char *path, size_t *size)
+static char *read_config(
+	struct mp_host *host, struct mp_root *root, const char *path, size_t *size)
 {
 	char *data = NULL;
 	int err = mp_root_read(root, path, CONFIG_FILE_MAX, &data, size);
@@ -220,7 +224,8 @@ static void probe_modprobe(struct mp_host *host, struct mp_root *root)
 {
 	/* Order and suffixes of kmod: libkmod.c default_config_paths, libkmod-config.c. */
 	static const char *const directories[] = { "etc/modprobe.d", "run/modprobe.d",
-		"usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d", NULL };
+		"usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d",
+		NULL };
 	static const char *const suffixes[] = { ".conf", ".alias", NULL };
 	struct mp_modules *modules = host->modules;
 	g_autoptr(GPtrArray) files = config_files(host, root, directories, suffixes);
@@ -231,7 +236,9 @@ static void probe_modprobe(struct mp_host *host, struct mp_root *root)
 		size_t size = 0;
 		g_autofree char *text = read_config(host, root, file->path, &size);
 		g_autofree char *name = g_strdup_printf("/%s", file->path);
-		int err = text ? mp_modprobe_parse(host, name, text, size, modules->modprobe) : 0;
+		int err = text ? mp_modprobe_parse(
+					 host, name, text, size, modules->modprobe)
+			       : 0;
 
 		if (err < 0)
 			cannot_read(host, file->path, err);
@@ -241,8 +248,8 @@ static void probe_modprobe(struct mp_host *host, struct mp_root *root)
 			host, cmdline.source, cmdline.text, modules->modprobe);
 }
 
-static void load_from(struct mp_host *host, struct mp_root *root, const char *path, bool options,
-	GPtrArray *load)
+static void load_from(struct mp_host *host, struct mp_root *root, const char *path,
+	bool options, GPtrArray *load)
 {
 	size_t size = 0;
 	g_autofree char *text = read_config(host, root, path, &size);
@@ -254,9 +261,9 @@ static void load_from(struct mp_host *host, struct mp_root *root, const char *pa
 
 static void probe_load(struct mp_host *host, struct mp_root *root)
 {
-	static const char *const directories[] = { "etc/modules-load.d", "run/modules-load.d",
-		"usr/local/lib/modules-load.d", "usr/lib/modules-load.d", "lib/modules-load.d",
-		NULL };
+	static const char *const directories[] = { "etc/modules-load.d",
+		"run/modules-load.d", "usr/local/lib/modules-load.d",
+		"usr/lib/modules-load.d", "lib/modules-load.d", NULL };
 	static const char *const suffixes[] = { ".conf", NULL };
 	struct mp_modules *modules = host->modules;
 	g_autoptr(GPtrArray) files = config_files(host, root, directories, suffixes);
@@ -268,7 +275,8 @@ static void probe_load(struct mp_host *host, struct mp_root *root)
 
 		load_from(host, root, file->path, false, modules->load);
 	}
-	load_from(host, root, "etc/initramfs-tools/modules", true, modules->initramfs_load);
+	load_from(
+		host, root, "etc/initramfs-tools/modules", true, modules->initramfs_load);
 }
 
 /* --- driver_override --- */
@@ -316,7 +324,8 @@ static void probe_udev(struct mp_host *host, struct mp_root *root)
 		g_autofree char *name = g_strdup_printf("/%s", file->path);
 
 		if (text)
-			mp_override_parse_udev(host, name, text, host->modules->overrides);
+			mp_override_parse_udev(
+				host, name, text, host->modules->overrides);
 	}
 }
 

@@ -143,7 +143,7 @@ static bool read_uevent(struct mp_host *host, struct mp_pci *device, struct mp_d
 
 	if (mp_dir_read(dir, "uevent", MP_READ_ATTR, &data, &size) < 0)
 		return false;
-	device->driver = (struct mp_fact) { .know = MP_ABSENT, .source = source };
+	device->driver = (struct mp_fact){ .know = MP_ABSENT, .source = source };
 	for (const char *line = data, *end; line < data + size; line = end + 1) {
 		end = strchrnul(line, '\n');
 		if (!uevent_line(host, device, source, line, end))

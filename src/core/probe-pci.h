@@ -10,8 +10,9 @@
 /* Identity, driver, group and reset methods only, with as few reads as possible. */
 void mp_probe_pci_basics(struct mp_host *host, struct mp_pci *device, struct mp_dir *dir);
 /* Everything. LIBPCI may be NULL; WHY then says the reason. */
-void mp_probe_pci_details(struct mp_host *host, struct mp_root *root, struct mp_pci *device,
-	struct mp_dir *dir, struct mp_libpci *libpci, const char *why);
+void mp_probe_pci_details(struct mp_host *host, struct mp_root *root,
+	struct mp_pci *device, struct mp_dir *dir, struct mp_libpci *libpci,
+	const char *why);
 /* Parents and children, after all devices are there. */
 void mp_probe_pci_tree(struct mp_host *host, struct mp_root *root, unsigned topics);
 /* Names of physical slots. */

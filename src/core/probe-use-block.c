@@ -7,11 +7,11 @@
 
 #include "core/use-block.h"
 
-#define MOUNTINFO "proc/self/mountinfo"
-#define SWAPS     "proc/swaps"
-#define BTRFS     "sys/fs/btrfs"
-#define ZFS       "proc/spl/kstat/zfs"
-#define FSTAB     "etc/fstab"
+#define MOUNTINFO  "proc/self/mountinfo"
+#define SWAPS      "proc/swaps"
+#define BTRFS      "sys/fs/btrfs"
+#define ZFS        "proc/spl/kstat/zfs"
+#define FSTAB      "etc/fstab"
 /* The ESPs that proxmox-boot-tool keeps in step; they are not mounted. */
 #define BOOT_UUIDS "etc/kernel/proxmox-boot-uuids"
 
@@ -38,7 +38,7 @@ static void pool_free(void *data)
 static bool is_boot_mount(const char *mount)
 {
 	return !strcmp(mount, "/") || !strcmp(mount, "/usr") || !strcmp(mount, "/efi") ||
-		!strcmp(mount, "/boot") || g_str_has_prefix(mount, "/boot/");
+	       !strcmp(mount, "/boot") || g_str_has_prefix(mount, "/boot/");
 }
 
 /* Octal escapes of the kernel's seq_file: "\040" is a space. */
@@ -47,10 +47,11 @@ static void unescape(char *text)
 	char *to = text;
 
 	for (const char *from = text; *from; to++) {
-		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
-			from[2] <= '7' && from[3] >= '0' && from[3] <= '7') {
+		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' &&
+			from[2] >= '0' && from[2] <= '7' && from[3] >= '0' &&
+			from[3] <= '7') {
 			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 |
-				(from[3] - '0'));
+				     (from[3] - '0'));
 			from += 4;
 		} else {
 			*to = *from++;
@@ -99,7 +100,8 @@ static void take_btrfs_mount(
 			!g_strv_contains((const char *const *)names, named->name))
 			continue;
 		for (char **name = names; *name; name++) {
-			struct block *block = g_hash_table_lookup(s->blocks.by_name, *name);
+			struct block *block =
+				g_hash_table_lookup(s->blocks.by_name, *name);
 
 			if (block && block != named)
 				use_block_add(&s->blocks, block, what, false);
@@ -188,8 +190,9 @@ static void take_swap_line(struct storage *s, const char *line)
 	block = use_block_by_path(&s->blocks, path);
 	if (block)
 		use_block_add(&s->blocks, block,
-			&(struct use_what){
-				.kind = MP_USE_SWAP, .detail = "swap", .source = "/" SWAPS },
+			&(struct use_what){ .kind = MP_USE_SWAP,
+				.detail = "swap",
+				.source = "/" SWAPS },
 			false);
 }
 
@@ -203,7 +206,8 @@ static void take_groups(struct storage *s)
 		if (!block->group)
 			continue;
 		use_block_add(&s->blocks, block,
-			&(struct use_what){ .kind = MP_USE_STORAGE, .detail = block->group,
+			&(struct use_what){ .kind = MP_USE_STORAGE,
+				.detail = block->group,
 				.source = "/sys/class/block" },
 			true);
 	}
@@ -240,11 +244,14 @@ static void take_pools(struct storage *s)
 		if (!pool)
 			continue;
 		pool->found = true;
-		g_autofree char *detail = g_strdup_printf("ZFS pool %s%s%s", block->fs_label,
-			pool->mount ? " -> " : "", pool->mount ? pool->mount : "");
+		g_autofree char *detail = g_strdup_printf("ZFS pool %s%s%s",
+			block->fs_label, pool->mount ? " -> " : "",
+			pool->mount ? pool->mount : "");
 		use_block_add(&s->blocks, block,
-			&(struct use_what){ .kind = MP_USE_STORAGE, .boots = pool->boots,
-				.detail = detail, .source = "/run/udev/data" },
+			&(struct use_what){ .kind = MP_USE_STORAGE,
+				.boots = pool->boots,
+				.detail = detail,
+				.source = "/run/udev/data" },
 			false);
 	}
 	g_hash_table_iter_init(&iter, s->pools);
@@ -274,7 +281,8 @@ static void take_boot_uuid(struct storage *s, const char *line)
 		return;
 	}
 	use_block_add(&s->blocks, block,
-		&(struct use_what){ .kind = MP_USE_STORAGE, .boots = true,
+		&(struct use_what){ .kind = MP_USE_STORAGE,
+			.boots = true,
 			.detail = "EFI system partition of proxmox-boot-tool",
 			.source = "/" BOOT_UUIDS },
 		false);
@@ -306,7 +314,9 @@ static void take_fstab_line(struct storage *s, const char *line)
 		return;
 	detail = g_strdup_printf("%s in /etc/fstab, not mounted now", mount);
 	use_block_add(&s->blocks, block,
-		&(struct use_what){ .kind = MP_USE_STORAGE, .boots = true, .detail = detail,
+		&(struct use_what){ .kind = MP_USE_STORAGE,
+			.boots = true,
+			.detail = detail,
 			.source = "/" FSTAB },
 		false);
 }

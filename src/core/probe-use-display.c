@@ -14,7 +14,8 @@
 
 /* Each name of class directory DIR that starts with PREFIX, with its link target. */
 static void each_link(struct use_probe *probe, const char *dir, const char *prefix,
-	void (*take)(struct use_probe *, const char *dir, const char *name, const char *target))
+	void (*take)(struct use_probe *, const char *dir, const char *name,
+		const char *target))
 {
 	g_auto(GStrv) names = NULL;
 	int err = mp_root_list(probe->root, dir, &names);
@@ -97,8 +98,8 @@ static void take_iomem(struct use_probe *probe)
 			owner = g_strdup(what);
 			owner_depth = depth;
 		} else if (owner &&
-			(!strcmp(what, "BOOTFB") || !strcmp(what, "simplefb") ||
-				!strcmp(what, "efifb") || !strcmp(what, "vesafb"))) {
+			   (!strcmp(what, "BOOTFB") || !strcmp(what, "simplefb") ||
+				   !strcmp(what, "efifb") || !strcmp(what, "vesafb"))) {
 			use_add(probe, owner,
 				&(struct use_what){ .kind = MP_USE_DISPLAY,
 					.detail = "the firmware's framebuffer lies in it",
@@ -113,7 +114,8 @@ static void take_boot_vga(struct use_probe *probe)
 	for (guint i = 0; i < probe->host->devices->len; i++) {
 		const struct mp_pci *device = probe->host->devices->pdata[i];
 
-		if (!mp_fact_is(&device->boot_vga, "1") || device->driver.know != MP_KNOWN ||
+		if (!mp_fact_is(&device->boot_vga, "1") ||
+			device->driver.know != MP_KNOWN ||
 			mp_fact_is(&device->driver, "vfio-pci") ||
 			mp_fact_is(&device->driver, "pci-stub"))
 			continue;

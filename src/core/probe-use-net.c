@@ -20,9 +20,10 @@
 
 struct net {
 	struct use_probe *probe;
-	GHashTable *routed;     /* interface -> "default route" or "route" */
-	GHashTable *configured; /* interface -> what of it /etc/network/interfaces wants */
-	GHashTable *visited;    /* interfaces looked at on the way up from one card */
+	GHashTable *routed; /* interface -> "default route" or "route" */
+	GHashTable
+		*configured; /* interface -> what of it /etc/network/interfaces wants */
+	GHashTable *visited; /* interfaces looked at on the way up from one card */
 };
 
 static void add_route(struct net *net, const char *interface, bool is_default)
@@ -57,7 +58,8 @@ static void take_route6(struct net *net, char **words, guint count)
 		return;
 	if (!(flags & FLAG_UP) || (flags & (ROUTE_LOCAL | ROUTE_REJECT)))
 		return;
-	if (!g_ascii_strncasecmp(words[0], "fe8", 3) || !g_ascii_strncasecmp(words[0], "ff", 2))
+	if (!g_ascii_strncasecmp(words[0], "fe8", 3) ||
+		!g_ascii_strncasecmp(words[0], "ff", 2))
 		return;
 	add_route(net, words[9], !strcmp(words[1], "00"));
 }
@@ -227,14 +229,15 @@ static void take_interface(struct net *net, const char *interface)
 		what.source = "/" ROUTE;
 	} else if (master && !strcmp(master, "ovs-system")) {
 		/* sysfs does not tell which ports of a virtual switch belong together. */
-		g_string_append(detail, " is in Open vSwitch, which may carry routes of the host");
+		g_string_append(detail,
+			" is in Open vSwitch, which may carry routes of the host");
 		what.routes = g_hash_table_size(net->routed) > 0;
 	} else if (master) {
 		g_string_append_printf(
 			detail, " is in %s %s", master_kind(net, interface), master);
 	} else if (configured) {
-		g_string_append_printf(detail, " is set up for %s in /%s, %s now", configured,
-			INTERFACES, is_up(net, interface) ? "up" : "down");
+		g_string_append_printf(detail, " is set up for %s in /%s, %s now",
+			configured, INTERFACES, is_up(net, interface) ? "up" : "down");
 		what.source = "/" INTERFACES;
 	} else if (is_up(net, interface)) {
 		g_string_append(detail, " is up, without a route or bridge");

@@ -32,8 +32,8 @@ static void opened_free(void *data)
 
 struct scan {
 	struct use_probe *probe;
-	GPtrArray *opened;    /* struct opened */
-	GHashTable *nodes;    /* device name below /dev -> sysfs path, of PCI devices */
+	GPtrArray *opened; /* struct opened */
+	GHashTable *nodes; /* device name below /dev -> sysfs path, of PCI devices */
 	unsigned links, denied;
 	int64_t deadline;
 };
@@ -42,14 +42,28 @@ struct scan {
 static bool is_boring(const char *node)
 {
 	static const char *const boring[] = {
-		"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
-		"/dev/ptmx", "/dev/kmsg", "/dev/fuse", "/dev/kvm", "/dev/tty", "/dev/console",
-		"/dev/net/tun", "/dev/vhost-net", "/dev/vfio/vfio", "/dev/iommu", NULL,
+		"/dev/null",
+		"/dev/zero",
+		"/dev/full",
+		"/dev/random",
+		"/dev/urandom",
+		"/dev/ptmx",
+		"/dev/kmsg",
+		"/dev/fuse",
+		"/dev/kvm",
+		"/dev/tty",
+		"/dev/console",
+		"/dev/net/tun",
+		"/dev/vhost-net",
+		"/dev/vfio/vfio",
+		"/dev/iommu",
+		NULL,
 	};
 
 	return g_strv_contains(boring, node) || g_str_has_prefix(node, "/dev/pts/") ||
-		g_str_has_prefix(node, "/dev/shm/") || g_str_has_prefix(node, "/dev/mapper/") ||
-		g_str_has_prefix(node, "/dev/dm-") || g_str_has_prefix(node, "/dev/loop");
+	       g_str_has_prefix(node, "/dev/shm/") ||
+	       g_str_has_prefix(node, "/dev/mapper/") ||
+	       g_str_has_prefix(node, "/dev/dm-") || g_str_has_prefix(node, "/dev/loop");
 }
 
 static bool is_over(const struct scan *scan)
@@ -148,7 +162,8 @@ static void take_group(struct scan *scan, const struct opened *opened, uint64_t 
 {
 	struct use_probe *probe = scan->probe;
 	g_autofree char *process = describe_process(probe, opened->pid);
-	g_autofree char *detail = g_strdup_printf("%s is open in %s", opened->node, process);
+	g_autofree char *detail =
+		g_strdup_printf("%s is open in %s", opened->node, process);
 	g_autofree char *source = g_strdup_printf("/proc/%s/fd", opened->pid);
 
 	for (guint i = 0; i < probe->host->devices->len; i++) {
@@ -178,7 +193,8 @@ static void take_opened(struct scan *scan, const struct opened *opened)
 	if (!path)
 		return;
 	g_autofree char *process = describe_process(probe, opened->pid);
-	g_autofree char *detail = g_strdup_printf("%s is open in %s", opened->node, process);
+	g_autofree char *detail =
+		g_strdup_printf("%s is open in %s", opened->node, process);
 	g_autofree char *source = g_strdup_printf("/proc/%s/fd", opened->pid);
 	use_add_path(probe, path,
 		&(struct use_what){
@@ -210,8 +226,8 @@ static void scan_all(struct scan *scan)
 	for (guint i = 0; i < scan->opened->len; i++)
 		take_opened(scan, scan->opened->pdata[i]);
 	if (is_over(scan))
-		use->open_files = mp_fact_unknown(
-			host, "/proc/PID/fd", "too many open files: not all were looked at");
+		use->open_files = mp_fact_unknown(host, "/proc/PID/fd",
+			"too many open files: not all were looked at");
 	else if (scan->denied)
 		use->open_files = mp_fact_unknown(host, "/proc/PID/fd",
 			"only root may look at the open files of all processes");

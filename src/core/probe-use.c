@@ -30,7 +30,8 @@ bool use_is_bdf(const char *text, size_t *length)
 
 bool use_is_name(const char *text)
 {
-	return *text && !strchr(text, '/') && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+	return *text && !strchr(text, '/') && strcmp(text, ".") != 0 &&
+	       strcmp(text, "..") != 0;
 }
 
 void use_add(struct use_probe *probe, const char *bdf, const struct use_what *what)
@@ -39,7 +40,8 @@ void use_add(struct use_probe *probe, const char *bdf, const struct use_what *wh
 	g_autofree char *clean = mp_clean_text(what->detail, strlen(what->detail));
 	char *key = g_strdup_printf("%s %d %s", bdf, what->kind, clean);
 
-	if (!g_hash_table_add(probe->seen, key) || probe->use->entries->len >= ENTRIES_MAX)
+	if (!g_hash_table_add(probe->seen, key) ||
+		probe->use->entries->len >= ENTRIES_MAX)
 		return;
 	entry = mp_host_alloc(probe->host, sizeof(*entry));
 	*entry = (struct mp_use_entry){
@@ -102,17 +104,22 @@ static void use_probe_reservations(struct use_probe *probe)
 		const struct mp_vm *vm = mp_host_vm(probe->host, entry->vmid);
 		bool held = entry->pid && vm && vm->running && vm->pid == entry->pid;
 		bool starting = !entry->pid && probe->host->live &&
-			entry->until > (uint64_t)time(NULL);
+				entry->until > (uint64_t)time(NULL);
 		size_t length;
 
 		if ((!held && !starting) || !use_is_bdf(entry->bdf, &length))
 			continue;
-		g_autofree char *detail = held ?
-			g_strdup_printf("held by VM %s, which runs (pid %" G_GUINT64_FORMAT ")",
-				entry->vmid, entry->pid) :
-			g_strdup_printf("reserved for VM %s, which is being started", entry->vmid);
+		g_autofree char *detail =
+			held ? g_strdup_printf(
+				       "held by VM %s, which runs (pid %" G_GUINT64_FORMAT
+				       ")",
+				       entry->vmid, entry->pid)
+			     : g_strdup_printf(
+				       "reserved for VM %s, which is being started",
+				       entry->vmid);
 		use_add(probe, entry->bdf,
-			&(struct use_what){ .kind = MP_USE_VM, .detail = detail,
+			&(struct use_what){ .kind = MP_USE_VM,
+				.detail = detail,
 				.source = guests->reservations_fact.source });
 	}
 }
@@ -126,9 +133,11 @@ static void use_probe_sriov(struct use_probe *probe)
 		if (!mp_fact_uint(&device->sriov_numvfs, 10, &functions) || !functions)
 			continue;
 		g_autofree char *detail = g_strdup_printf(
-			"%" G_GUINT64_FORMAT " virtual functions of it are enabled", functions);
+			"%" G_GUINT64_FORMAT " virtual functions of it are enabled",
+			functions);
 		use_add(probe, device->bdf,
-			&(struct use_what){ .kind = MP_USE_SRIOV, .detail = detail,
+			&(struct use_what){ .kind = MP_USE_SRIOV,
+				.detail = detail,
 				.source = device->sriov_numvfs.source });
 	}
 }

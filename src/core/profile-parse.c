@@ -59,7 +59,8 @@ static bool take_class(void *object, size_t offset, const char *text, char **why
 	struct mp_profile_class class;
 	uint64_t code;
 
-	if ((digits != 2 && digits != 4 && digits != 6) || !parse_hex(text, digits, &code)) {
+	if ((digits != 2 && digits != 4 && digits != 6) ||
+		!parse_hex(text, digits, &code)) {
 		*why = g_strdup("is not a PCI class of 2, 4 or 6 hex digits");
 		return false;
 	}
@@ -74,7 +75,8 @@ static bool is_version(const char *text)
 	if (!g_ascii_isdigit(*text))
 		return false;
 	for (; *text; text++)
-		if (!g_ascii_isdigit(*text) && !(*text == '.' && g_ascii_isdigit(text[1])))
+		if (!g_ascii_isdigit(*text) &&
+			!(*text == '.' && g_ascii_isdigit(text[1])))
 			return false;
 	return true;
 }
@@ -123,8 +125,9 @@ static bool take_match(void *object, size_t offset, const char *text, char **why
 
 	for (char **condition = conditions; *condition; condition++)
 		if (!is_condition(*condition)) {
-			*why = g_strdup("is not a list of conditions such as driver<1.5.6 (of "
-					"driver, firmware, sdk, kernel and < <= = >= >)");
+			*why = g_strdup(
+				"is not a list of conditions such as driver<1.5.6 (of "
+				"driver, firmware, sdk, kernel and < <= = >= >)");
 			return false;
 		}
 	*(char **)((char *)object + offset) = g_strdup(text);
@@ -134,29 +137,34 @@ static bool take_match(void *object, size_t offset, const char *text, char **why
 #define AT(member) .offset = offsetof(struct mp_profile, member)
 
 static const struct mp_yaml_shape interrupts = {
-	.fields = (const struct mp_yaml_field[]){
-		{ "delivery", MP_YAML_WORD, AT(irq_delivery), .required = true,
-			.words = deliveries },
-		/* 2048 is the most that MSI-X can have. */
-		{ "vectors", MP_YAML_UINT, AT(irq_vectors), .min = 1, .max = 2048 },
-		{ NULL },
-	},
+	.fields =
+		(const struct mp_yaml_field[]){
+			{ "delivery", MP_YAML_WORD, AT(irq_delivery), .required = true,
+				.words = deliveries },
+			/* 2048 is the most that MSI-X can have. */
+			{ "vectors", MP_YAML_UINT, AT(irq_vectors), .min = 1,
+				.max = 2048 },
+			{ NULL },
+		},
 };
 
 static const struct mp_yaml_shape reset = {
-	.fields = (const struct mp_yaml_field[]){
-		{ "prefer", MP_YAML_TEXTS, AT(reset), .words = reset_methods },
-		{ "settle_ms", MP_YAML_UINT, AT(settle_ms), .max = 120000 },
-		{ NULL },
-	},
+	.fields =
+		(const struct mp_yaml_field[]){
+			{ "prefer", MP_YAML_TEXTS, AT(reset), .words = reset_methods },
+			{ "settle_ms", MP_YAML_UINT, AT(settle_ms), .max = 120000 },
+			{ NULL },
+		},
 };
 
 static const struct mp_yaml_shape guest = {
-	.fields = (const struct mp_yaml_field[]){
-		{ "options", MP_YAML_TEXTS, AT(guest_options) },
-		{ "driver_min", MP_YAML_TAKE, AT(guest_driver_min), .take = take_version },
-		{ NULL },
-	},
+	.fields =
+		(const struct mp_yaml_field[]){
+			{ "options", MP_YAML_TEXTS, AT(guest_options) },
+			{ "driver_min", MP_YAML_TAKE, AT(guest_driver_min),
+				.take = take_version },
+			{ NULL },
+		},
 };
 
 static void known_bad_free(void *object)
@@ -169,33 +177,37 @@ static void known_bad_free(void *object)
 }
 
 static const struct mp_yaml_shape known_bad = {
-	.fields = (const struct mp_yaml_field[]){
-		{ "match", MP_YAML_TAKE, offsetof(struct mp_known_bad, what), .required = true,
-			.take = take_match },
-		{ "reason", MP_YAML_TEXT, offsetof(struct mp_known_bad, reason),
-			.required = true },
-		{ NULL },
-	},
+	.fields =
+		(const struct mp_yaml_field[]){
+			{ "match", MP_YAML_TAKE, offsetof(struct mp_known_bad, what),
+				.required = true, .take = take_match },
+			{ "reason", MP_YAML_TEXT, offsetof(struct mp_known_bad, reason),
+				.required = true },
+			{ NULL },
+		},
 	.size = sizeof(struct mp_known_bad),
 	.free_object = known_bad_free,
 };
 
 static const struct mp_yaml_shape profile_shape = {
-	.fields = (const struct mp_yaml_field[]){
-		{ "name", MP_YAML_TAKE, AT(name), .required = true, .take = take_name },
-		{ "title", MP_YAML_TEXT, AT(title), .required = true },
-		{ "default", MP_YAML_BOOL, AT(by_default) },
-		{ "ids", MP_YAML_TAKES, AT(ids), .take = take_id },
-		{ "classes", MP_YAML_TAKES, AT(classes), .take = take_class },
-		{ "modules", MP_YAML_TEXTS, AT(modules) },
-		{ "drivers", MP_YAML_TEXTS, AT(drivers) },
-		{ "engine", MP_YAML_TEXT, AT(engine), .words = engines },
-		{ "interrupts", MP_YAML_MAP, .required = true, .shape = &interrupts },
-		{ "reset", MP_YAML_MAP, .shape = &reset },
-		{ "guest", MP_YAML_MAP, .shape = &guest },
-		{ "known_bad", MP_YAML_MAPS, AT(known_bad), .shape = &known_bad },
-		{ NULL },
-	},
+	.fields =
+		(const struct mp_yaml_field[]){
+			{ "name", MP_YAML_TAKE, AT(name), .required = true,
+				.take = take_name },
+			{ "title", MP_YAML_TEXT, AT(title), .required = true },
+			{ "default", MP_YAML_BOOL, AT(by_default) },
+			{ "ids", MP_YAML_TAKES, AT(ids), .take = take_id },
+			{ "classes", MP_YAML_TAKES, AT(classes), .take = take_class },
+			{ "modules", MP_YAML_TEXTS, AT(modules) },
+			{ "drivers", MP_YAML_TEXTS, AT(drivers) },
+			{ "engine", MP_YAML_TEXT, AT(engine), .words = engines },
+			{ "interrupts", MP_YAML_MAP, .required = true,
+				.shape = &interrupts },
+			{ "reset", MP_YAML_MAP, .shape = &reset },
+			{ "guest", MP_YAML_MAP, .shape = &guest },
+			{ "known_bad", MP_YAML_MAPS, AT(known_bad), .shape = &known_bad },
+			{ NULL },
+		},
 };
 
 /* yaml.c stores the index of a word as unsigned. */

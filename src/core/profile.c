@@ -22,7 +22,8 @@ static const char *installed_dir(void)
 
 static bool is_name(const char *text)
 {
-	return *text && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(text);
+	return *text &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(text);
 }
 
 static const struct mp_shipped_profile *find_shipped(const char *name)
@@ -73,8 +74,8 @@ static void set_unknown(const char *name, GError **error)
 	g_autofree char *list = g_strjoinv(", ", names);
 
 	g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-		"there is no profile '%s' (there are: %s; a file needs a '/' in its path)", name,
-		list);
+		"there is no profile '%s' (there are: %s; a file needs a '/' in its path)",
+		name, list);
 }
 
 struct mp_profile *mp_profile_load(const char *name, GError **error)
@@ -168,7 +169,7 @@ bool mp_profile_is_specific(const struct mp_profile *profile)
 bool mp_profile_fits(const struct mp_profile *profile, const struct mp_pci *device)
 {
 	return !mp_profile_is_specific(profile) || has_id(profile, device) ||
-		has_class(profile, device);
+	       has_class(profile, device);
 }
 
 /* All profiles in the order of their names, or NULL: a broken one must be mended first. */

@@ -36,18 +36,19 @@ struct mp_profile {
 	char *name;
 	char *title;
 	bool by_default; /* preflight judges such cards unasked */
-	GArray *ids;           /* struct mp_profile_id */
-	GArray *classes;       /* struct mp_profile_class; no id and no class: fits every device */
-	GPtrArray *modules;    /* char *: kernel modules of the host driver ("metis") */
-	GPtrArray *drivers;    /* char *: PCI driver names in sysfs ("axl") */
-	char *engine;          /* self-test engine, or NULL */
+	GArray *ids;     /* struct mp_profile_id */
+	GArray *classes; /* struct mp_profile_class; no id and no class: fits every device */
+	GPtrArray *modules; /* char *: kernel modules of the host driver ("metis") */
+	GPtrArray *drivers; /* char *: PCI driver names in sysfs ("axl") */
+	char *engine;       /* self-test engine, or NULL */
 	enum mp_irq_delivery irq_delivery;
-	unsigned irq_vectors;  /* vectors the card wants; 0: not said */
-	GPtrArray *reset;      /* char *: preferred reset methods, best first */
-	unsigned settle_ms;    /* after a reset, before the card may be judged */
-	GPtrArray *guest_options; /* char *: modprobe options inside the guest ("metis dma_poll=1") */
-	char *guest_driver_min;   /* first guest driver version that can work unaided, or NULL */
-	GPtrArray *known_bad;     /* struct mp_known_bad * */
+	unsigned irq_vectors; /* vectors the card wants; 0: not said */
+	GPtrArray *reset;     /* char *: preferred reset methods, best first */
+	unsigned settle_ms;   /* after a reset, before the card may be judged */
+	GPtrArray *
+		guest_options; /* char *: modprobe options inside the guest ("metis dma_poll=1") */
+	char *guest_driver_min; /* first guest driver version that can work unaided, or NULL */
+	GPtrArray *known_bad; /* struct mp_known_bad * */
 };
 
 /* Parses YAML. NAME (a file's path or "built in: metis") is used in messages. */

@@ -42,10 +42,12 @@ const char *mp_program_package(enum mp_program program)
 /* Not from PATH: a root tool must not run what somebody put before the system's. */
 static char *find(enum mp_program program)
 {
-	static const char *const directories[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
+	static const char *const directories[] = { "/usr/sbin", "/usr/bin", "/sbin",
+		"/bin" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(directories); i++) {
-		char *path = g_build_filename(directories[i], programs[program].name, NULL);
+		char *path =
+			g_build_filename(directories[i], programs[program].name, NULL);
 
 		if (access(path, X_OK) == 0)
 			return path;
@@ -67,18 +69,21 @@ static void start(struct mp_program_run *run)
 	run->output = run->complaints = -1;
 	run->complaint = g_string_new(NULL);
 	if (!path) {
-		run->problem = g_strdup_printf("the program %s is not installed (package %s)",
-			name, programs[run->program].package);
+		run->problem =
+			g_strdup_printf("the program %s is not installed (package %s)",
+				name, programs[run->program].package);
 		return;
 	}
 	g_ptr_array_add(argv, path);
 	for (const char *const *arg = run->args; *arg; arg++)
 		g_ptr_array_add(argv, (gpointer)*arg);
 	g_ptr_array_add(argv, NULL);
-	if (!g_spawn_async_with_pipes_and_fds("/", (const char *const *)argv->pdata, environment,
-		    G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CLOEXEC_PIPES, NULL, NULL, run->input, -1,
-		    -1, NULL, NULL, 0, &run->pid, NULL, &run->output, &run->complaints, &error)) {
-		run->problem = g_strdup_printf("%s: cannot start: %s", name, error->message);
+	if (!g_spawn_async_with_pipes_and_fds("/", (const char *const *)argv->pdata,
+		    environment, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CLOEXEC_PIPES, NULL,
+		    NULL, run->input, -1, -1, NULL, NULL, 0, &run->pid, NULL,
+		    &run->output, &run->complaints, &error)) {
+		run->problem =
+			g_strdup_printf("%s: cannot start: %s", name, error->message);
 		run->pid = 0;
 		return;
 	}
@@ -159,14 +164,17 @@ static void read_complaint(struct mp_program_run *run, char *piece)
 }
 
 /* Serves all running programs until one has ended or time is up. */
-static void serve(struct mp_program_run **running, size_t count, gint64 deadline, char *piece)
+static void serve(
+	struct mp_program_run **running, size_t count, gint64 deadline, char *piece)
 {
 	struct pollfd fds[2 * PARALLEL_MAX];
 	gint64 left = (deadline - g_get_monotonic_time()) / 1000;
 
 	for (size_t i = 0; i < count; i++) {
-		fds[2 * i] = (struct pollfd){ .fd = running[i]->output, .events = POLLIN };
-		fds[2 * i + 1] = (struct pollfd){ .fd = running[i]->complaints, .events = POLLIN };
+		fds[2 * i] =
+			(struct pollfd){ .fd = running[i]->output, .events = POLLIN };
+		fds[2 * i + 1] =
+			(struct pollfd){ .fd = running[i]->complaints, .events = POLLIN };
 	}
 	if (left <= 0 || poll(fds, 2 * count, (int)MIN(left, 60000)) <= 0)
 		return;

@@ -10,8 +10,8 @@
 
 struct mp_dir {
 	struct mp_root *root;
-	char *path; /* from the root, without slashes at its ends */
-	int fd;     /* directory backend only, else -1 */
+	char *path;                /* from the root, without slashes at its ends */
+	int fd;                    /* directory backend only, else -1 */
 	struct mp_snap_node *node; /* snapshot backend only, else NULL */
 };
 
@@ -22,10 +22,10 @@ struct mp_dir {
 struct mp_root_ops {
 	/* Fills dir->fd or dir->node. */
 	int (*open_dir)(struct mp_root *root, const char *path, struct mp_dir *dir);
-	int (*read)(struct mp_root *root, const struct mp_dir *dir, const char *name, size_t max,
-		char **data, size_t *size);
-	int (*readlink)(
-		struct mp_root *root, const struct mp_dir *dir, const char *name, char **target);
+	int (*read)(struct mp_root *root, const struct mp_dir *dir, const char *name,
+		size_t max, char **data, size_t *size);
+	int (*readlink)(struct mp_root *root, const struct mp_dir *dir, const char *name,
+		char **target);
 	int (*list)(struct mp_root *root, const struct mp_dir *dir, const char *name,
 		GPtrArray *names);
 	int (*stat)(struct mp_root *root, const char *path, struct mp_stat *st);

@@ -138,7 +138,8 @@ static int read_all(int fd, bool attribute, size_t max, char **data, size_t *siz
 		got = read_some(fd, first + total, sizeof(first) - total, total, max);
 		if (got < 0)
 			return -errno;
-		if (got == 0 || (attribute && total == 0 && (size_t)got < sizeof(first))) {
+		if (got == 0 ||
+			(attribute && total == 0 && (size_t)got < sizeof(first))) {
 			total += (size_t)got;
 			*data = g_malloc(total + 1);
 			memcpy(*data, first, total);
@@ -177,11 +178,11 @@ static bool is_attribute(const struct mp_dir *dir, const char *name)
 	const char *path = dir ? dir->path : name;
 
 	return g_str_has_prefix(path, "sys/bus/") ||
-		g_str_has_prefix(path, "sys/kernel/iommu_groups/");
+	       g_str_has_prefix(path, "sys/kernel/iommu_groups/");
 }
 
-static int dir_read(struct mp_root *root, const struct mp_dir *dir, const char *name, size_t max,
-	char **data, size_t *size)
+static int dir_read(struct mp_root *root, const struct mp_dir *dir, const char *name,
+	size_t max, char **data, size_t *size)
 {
 	int fd = open_file(root, dir, name);
 	int err;
@@ -222,11 +223,12 @@ static int dir_readlink(
 	return 0;
 }
 
-static int dir_list(
-	struct mp_root *root, const struct mp_dir *dir, const char *name, GPtrArray *names)
+static int dir_list(struct mp_root *root, const struct mp_dir *dir, const char *name,
+	GPtrArray *names)
 {
 	g_autofree char *path = join(dir, name);
-	int fd = open_in_root(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	int fd =
+		open_in_root(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
 	struct dirent *entry;
 	DIR *stream;
 	int err = 0;
@@ -266,8 +268,9 @@ static int dir_stat(struct mp_root *root, const char *path, struct mp_stat *out)
 	if (err)
 		return err;
 	*out = (struct mp_stat){
-		.type = S_ISREG(st.st_mode) ? MP_FILE_REGULAR :
-			S_ISDIR(st.st_mode) ? MP_FILE_DIRECTORY : MP_FILE_OTHER,
+		.type = S_ISREG(st.st_mode)   ? MP_FILE_REGULAR
+			: S_ISDIR(st.st_mode) ? MP_FILE_DIRECTORY
+					      : MP_FILE_OTHER,
 		.mode = st.st_mode & 07777,
 		.size = (uint64_t)st.st_size,
 		.mtime = st.st_mtime,
@@ -277,7 +280,8 @@ static int dir_stat(struct mp_root *root, const char *path, struct mp_stat *out)
 
 static int dir_open(struct mp_root *root, const char *path, struct mp_dir *dir)
 {
-	dir->fd = open_in_root(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	dir->fd =
+		open_in_root(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
 	return dir->fd < 0 ? dir->fd : 0;
 }
 

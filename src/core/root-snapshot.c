@@ -20,8 +20,8 @@
 #include "core/root-backend.h"
 #include "core/snapshot-tree.h"
 
-#define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
-#define DEPTH_MAX 128
+#define LINKS_MAX      40 /* as the kernel's MAXSYMLINKS */
+#define DEPTH_MAX      128
 #define PATH_BYTES_MAX (64u * 1024)
 
 static bool all_absent(const struct mp_snap_node *node)
@@ -39,7 +39,7 @@ static bool is_directory(const struct mp_snap_node *node)
 	if (node->has & MP_SNAP_STAT)
 		return node->st->type == MP_FILE_DIRECTORY;
 	return (node->has & MP_SNAP_EXISTS) && (node->child || !node->parent) &&
-		!(node->has & MP_SNAP_FILE);
+	       !(node->has & MP_SNAP_FILE);
 }
 
 static bool answers(const struct mp_snap_node *node, enum mp_look look)
@@ -172,9 +172,9 @@ static int snapshot_read(struct mp_root *root, const struct mp_dir *dir, const c
 	if (err || !node)
 		return err ? err : missing(root);
 	if (!(node->has & MP_SNAP_FILE))
-		return node->err[MP_LOOK_READ] ? node->err[MP_LOOK_READ] :
-			is_directory(node)     ? -EISDIR :
-						 missing(root);
+		return node->err[MP_LOOK_READ] ? node->err[MP_LOOK_READ]
+		       : is_directory(node)    ? -EISDIR
+					       : missing(root);
 	if (node->size > max)
 		return -EFBIG;
 	*data = mp_snap_content(node);
@@ -201,8 +201,8 @@ static int snapshot_readlink(
 	return -EINVAL;
 }
 
-static int snapshot_list(
-	struct mp_root *root, const struct mp_dir *dir, const char *name, GPtrArray *names)
+static int snapshot_list(struct mp_root *root, const struct mp_dir *dir, const char *name,
+	GPtrArray *names)
 {
 	struct mp_snap_node *node = NULL;
 	int err = find(root, dir, name, MP_LOOK_LIST, &node);
@@ -219,7 +219,8 @@ static int snapshot_list(
 			return missing(root);
 	}
 	wanted = node->has & MP_SNAP_LISTED ? MP_SNAP_NAMED : MP_SNAP_EXISTS;
-	for (const struct mp_snap_node *child = node->child; child; child = child->sibling) {
+	for (const struct mp_snap_node *child = node->child; child;
+		child = child->sibling) {
 		if (!(child->has & wanted))
 			continue;
 		if (names->len >= MP_LIST_MAX)
@@ -241,7 +242,9 @@ static int snapshot_stat(struct mp_root *root, const char *path, struct mp_stat 
 	else if (node->err[MP_LOOK_STAT])
 		return node->err[MP_LOOK_STAT];
 	else if (node->has & MP_SNAP_FILE)
-		*st = (struct mp_stat){ .type = MP_FILE_REGULAR, .mode = 0644, .size = node->size };
+		*st = (struct mp_stat){
+			.type = MP_FILE_REGULAR, .mode = 0644, .size = node->size
+		};
 	else if (is_directory(node))
 		*st = (struct mp_stat){ .type = MP_FILE_DIRECTORY, .mode = 0755 };
 	else

@@ -82,7 +82,8 @@ static const char *relative(const char *path)
 }
 
 static void tell(struct mp_root *root, enum mp_look look, const struct mp_dir *dir,
-	const char *name, int err, const char *data, size_t size, const struct mp_stat *st)
+	const char *name, int err, const char *data, size_t size,
+	const struct mp_stat *st)
 {
 	if (!root->recorder)
 		return;
@@ -94,8 +95,8 @@ static void tell(struct mp_root *root, enum mp_look look, const struct mp_dir *d
 	root->recorder(root->recorder_user, look, path, err, data, size, st);
 }
 
-static int read_at(struct mp_root *root, const struct mp_dir *dir, const char *name, size_t max,
-	char **data, size_t *size)
+static int read_at(struct mp_root *root, const struct mp_dir *dir, const char *name,
+	size_t max, char **data, size_t *size)
 {
 	size_t length = 0;
 	char *content = NULL;
@@ -173,8 +174,8 @@ int mp_root_stat(struct mp_root *root, const char *path, struct mp_stat *st)
 
 int mp_root_open_file(struct mp_root *root, const char *path, int *fd)
 {
-	return root->ops->open_file ? root->ops->open_file(root, relative(path), fd) :
-				      -EOPNOTSUPP;
+	return root->ops->open_file ? root->ops->open_file(root, relative(path), fd)
+				    : -EOPNOTSUPP;
 }
 
 int mp_root_dir(struct mp_root *root, const char *path, struct mp_dir **dir)
@@ -208,7 +209,8 @@ const char *mp_dir_path(const struct mp_dir *dir)
 	return dir->path;
 }
 
-int mp_dir_read(struct mp_dir *dir, const char *name, size_t max, char **data, size_t *size)
+int mp_dir_read(
+	struct mp_dir *dir, const char *name, size_t max, char **data, size_t *size)
 {
 	return read_at(dir->root, dir, name, max, data, size);
 }

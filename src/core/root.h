@@ -23,9 +23,9 @@ struct mp_root;
 struct mp_dir;
 
 /* Limits for mp_root_read() and mp_dir_read(), in bytes. */
-#define MP_READ_ATTR (64u * 1024)        /* a sysfs attribute, a small config file */
-#define MP_READ_FILE (4u * 1024 * 1024)  /* modules.dep, mountinfo, the kernel log */
-#define MP_LIST_MAX  (256u * 1024)       /* names in one directory */
+#define MP_READ_ATTR (64u * 1024)       /* a sysfs attribute, a small config file */
+#define MP_READ_FILE (4u * 1024 * 1024) /* modules.dep, mountinfo, the kernel log */
+#define MP_LIST_MAX  (256u * 1024)      /* names in one directory */
 
 enum mp_file_type {
 	MP_FILE_OTHER,

@@ -130,44 +130,54 @@ static void waiver_free(void *object)
 #define AT(type, member) .offset = offsetof(struct type, member)
 
 static const struct mp_yaml_shape pin_shape = {
-	.fields = (const struct mp_yaml_field[]){
-		{ "address", MP_YAML_TAKE, AT(mp_pin, address), .required = true,
-			.take = take_address },
-		{ "id", MP_YAML_TAKE, AT(mp_pin, id), .take = take_id },
-		{ "subsystem", MP_YAML_TAKE, AT(mp_pin, subsystem), .take = take_id },
-		{ "serial", MP_YAML_TAKE, AT(mp_pin, serial), .take = take_serial },
-		{ "slot", MP_YAML_TEXT, AT(mp_pin, slot) },
-		{ "group_members", MP_YAML_TAKES, AT(mp_pin, group_members),
-			.take = take_member },
-		{ NULL },
-	},
+	.fields =
+		(const struct mp_yaml_field[]){
+			{ "address", MP_YAML_TAKE, AT(mp_pin, address), .required = true,
+				.take = take_address },
+			{ "id", MP_YAML_TAKE, AT(mp_pin, id), .take = take_id },
+			{ "subsystem", MP_YAML_TAKE, AT(mp_pin, subsystem),
+				.take = take_id },
+			{ "serial", MP_YAML_TAKE, AT(mp_pin, serial),
+				.take = take_serial },
+			{ "slot", MP_YAML_TEXT, AT(mp_pin, slot) },
+			{ "group_members", MP_YAML_TAKES, AT(mp_pin, group_members),
+				.take = take_member },
+			{ NULL },
+		},
 	.size = sizeof(struct mp_pin),
 	.free_object = pin_free,
 };
 
 static const struct mp_yaml_shape waiver_shape = {
-	.fields = (const struct mp_yaml_field[]){
-		{ "check", MP_YAML_TAKE, AT(mp_waiver, check), .required = true,
-			.take = take_check },
-		{ "subject", MP_YAML_TEXT, AT(mp_waiver, subject) },
-		{ "reason", MP_YAML_TEXT, AT(mp_waiver, reason), .required = true },
-		{ NULL },
-	},
+	.fields =
+		(const struct mp_yaml_field[]){
+			{ "check", MP_YAML_TAKE, AT(mp_waiver, check), .required = true,
+				.take = take_check },
+			{ "subject", MP_YAML_TEXT, AT(mp_waiver, subject) },
+			{ "reason", MP_YAML_TEXT, AT(mp_waiver, reason),
+				.required = true },
+			{ NULL },
+		},
 	.size = sizeof(struct mp_waiver),
 	.free_object = waiver_free,
 };
 
 static const struct mp_yaml_shape config_shape = {
-	.fields = (const struct mp_yaml_field[]){
-		{ "cards", MP_YAML_MAPS, AT(mp_config, cards), .shape = &pin_shape },
-		{ "vm", MP_YAML_TAKE, AT(mp_config, vm), .take = take_vm },
-		{ "binding", MP_YAML_TEXT, AT(mp_config, binding), .words = bindings },
-		{ "hugepages", MP_YAML_TEXT, AT(mp_config, hugepages),
-			.words = hugepage_sizes },
-		{ "viommu", MP_YAML_TEXT, AT(mp_config, viommu), .words = viommus },
-		{ "waivers", MP_YAML_MAPS, AT(mp_config, waivers), .shape = &waiver_shape },
-		{ NULL },
-	},
+	.fields =
+		(const struct mp_yaml_field[]){
+			{ "cards", MP_YAML_MAPS, AT(mp_config, cards),
+				.shape = &pin_shape },
+			{ "vm", MP_YAML_TAKE, AT(mp_config, vm), .take = take_vm },
+			{ "binding", MP_YAML_TEXT, AT(mp_config, binding),
+				.words = bindings },
+			{ "hugepages", MP_YAML_TEXT, AT(mp_config, hugepages),
+				.words = hugepage_sizes },
+			{ "viommu", MP_YAML_TEXT, AT(mp_config, viommu),
+				.words = viommus },
+			{ "waivers", MP_YAML_MAPS, AT(mp_config, waivers),
+				.shape = &waiver_shape },
+			{ NULL },
+		},
 };
 
 static struct mp_config *config_new(void)
@@ -206,7 +216,8 @@ struct mp_config *mp_config_load(struct mp_root *root, GError **error)
 	if (err == -ENOENT || err == -ENOTDIR || err == -ENODATA)
 		return config_new();
 	if (err) {
-		mp_error_set_errno(error, err, "/" MP_PATH_SETTINGS, "read configuration");
+		mp_error_set_errno(
+			error, err, "/" MP_PATH_SETTINGS, "read configuration");
 		return NULL;
 	}
 	return mp_config_parse("/" MP_PATH_SETTINGS, data, size, error);

@@ -19,7 +19,8 @@ struct mp_pin {
 	char *subsystem; /* "1f9d:0001" */
 	char *serial;    /* device serial number, lower-case hex "0x..." */
 	char *slot;      /* physical slot name */
-	GPtrArray *group_members; /* char *: BDFs of its group at set-up time; may be empty */
+	GPtrArray *
+		group_members; /* char *: BDFs of its group at set-up time; may be empty */
 };
 
 struct mp_waiver {

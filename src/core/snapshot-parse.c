@@ -89,8 +89,8 @@ bool mp_snap_hex_line(const char *line, size_t length, uint8_t *out, size_t size
 	if (!digits || p == end || *p++ != ':')
 		return false;
 	for (; p < end; p += 3, offset++) {
-		if (end - p < 3 || p[0] != ' ' || hex_digit(p[1]) < 0 || hex_digit(p[2]) < 0 ||
-			offset >= size)
+		if (end - p < 3 || p[0] != ' ' || hex_digit(p[1]) < 0 ||
+			hex_digit(p[2]) < 0 || offset >= size)
 			return false;
 		if (out)
 			out[offset] = (uint8_t)(hex_digit(p[1]) << 4 | hex_digit(p[2]));
@@ -139,7 +139,8 @@ static const char *unescape(struct parser *parser, const char *text, size_t *len
 		i += 3;
 	}
 	*length = out->len;
-	return g_string_chunk_insert_len(parser->tree->strings, out->str, (gssize)out->len);
+	return g_string_chunk_insert_len(
+		parser->tree->strings, out->str, (gssize)out->len);
 }
 
 /* Walks down PATH from FROM, making what is missing. NULL: error was set. */
@@ -175,8 +176,8 @@ static struct mp_snap_node *walk(
 /* "|", "| text" or "\ text"; but a name may start with "\xNN". */
 static bool is_block_line(const char *line, const char *end)
 {
-	return line < end && (*line == '|' || (*line == '\\' &&
-						      (line + 1 == end || line[1] == ' ')));
+	return line < end &&
+	       (*line == '|' || (*line == '\\' && (line + 1 == end || line[1] == ' ')));
 }
 
 static bool starts_block(const struct parser *parser)
@@ -203,7 +204,8 @@ static bool take_text_block(struct parser *parser, struct mp_snap_node *node)
 		if (parser->next > parser->end)
 			return bad(parser, "the file ends inside a block");
 		closed = *parser->text == '\\';
-		node->size += (uint32_t)mp_snap_block_text(parser->text, parser->length, &text);
+		node->size +=
+			(uint32_t)mp_snap_block_text(parser->text, parser->length, &text);
 		node->lines++;
 	}
 	return true;
@@ -227,7 +229,8 @@ static bool take_binary(
 		if (parser->next > parser->end)
 			return bad(parser, "the file ends inside a block");
 		if (!mp_snap_hex_line(parser->text, parser->length, NULL, node->size))
-			return bad(parser, "expected '| OFFSET: HH HH ...' within %u bytes",
+			return bad(parser,
+				"expected '| OFFSET: HH HH ...' within %u bytes",
 				node->size);
 		node->lines++;
 	}
@@ -282,8 +285,8 @@ static bool take_stat(
 		if (!strcmp(words[0], types[type]))
 			break;
 	negative = *words[3] == '-';
-	if (type == G_N_ELEMENTS(types) || !mp_parse_uint(words[1], 8, &mode) || mode > 07777 ||
-		!mp_parse_uint(words[2], 10, &size) ||
+	if (type == G_N_ELEMENTS(types) || !mp_parse_uint(words[1], 8, &mode) ||
+		mode > 07777 || !mp_parse_uint(words[2], 10, &size) ||
 		!mp_parse_uint(words[3] + negative, 10, &mtime) || mtime > INT64_MAX)
 		return bad(parser, "expected '? TYPE MODE SIZE MTIME', not '? %s'", copy);
 	st = g_new(struct mp_stat, 1);
@@ -309,7 +312,8 @@ static int errno_by_name(const char *name)
 static bool take_error(
 	struct parser *parser, struct mp_snap_node *node, const char *rest, size_t length)
 {
-	static const char *const looks[MP_SNAP_LOOKS] = { "read", "link", "list", "stat" };
+	static const char *const looks[MP_SNAP_LOOKS] = { "read", "link", "list",
+		"stat" };
 	g_autofree char *copy = g_strndup(rest, length);
 	const char *space = strchr(copy, ' ');
 	int err = errno_by_name(space ? space + 1 : copy);
@@ -323,7 +327,8 @@ static bool take_error(
 				copy[strlen(looks[look])] == ' ')
 				break;
 		if (look == MP_SNAP_LOOKS)
-			return bad(parser, "not a look (read, link, list, stat): '%s'", copy);
+			return bad(parser, "not a look (read, link, list, stat): '%s'",
+				copy);
 	}
 	if (err != ENOENT)
 		mp_snap_exists(node);
@@ -351,7 +356,8 @@ static bool take_absent(struct parser *parser)
 	return true;
 }
 
-static bool told_twice(struct parser *parser, const struct mp_snap_node *node, uint32_t has)
+static bool told_twice(
+	struct parser *parser, const struct mp_snap_node *node, uint32_t has)
 {
 	if (!(node->has & has))
 		return false;
@@ -398,18 +404,21 @@ static bool take_entry(struct parser *parser)
 			return bad(parser, "the file ends inside a line");
 		node->has |= MP_SNAP_TEXT;
 		node->data = rest;
-		node->size = (uint32_t)rest_length + 1; /* with the line feed that is there */
+		node->size =
+			(uint32_t)rest_length + 1; /* with the line feed that is there */
 		return true;
 	case ':':
-		return !told_twice(parser, node, MP_SNAP_FILE) && take_text_block(parser, node);
+		return !told_twice(parser, node, MP_SNAP_FILE) &&
+		       take_text_block(parser, node);
 	case 'x':
 		return !told_twice(parser, node, MP_SNAP_FILE) &&
-			take_binary(parser, node, rest, rest_length);
+		       take_binary(parser, node, rest, rest_length);
 	case '/':
-		return !told_twice(parser, node, MP_SNAP_LISTED) && take_names(parser, node);
+		return !told_twice(parser, node, MP_SNAP_LISTED) &&
+		       take_names(parser, node);
 	default:
 		return !told_twice(parser, node, MP_SNAP_STAT) &&
-			take_stat(parser, node, rest, rest_length);
+		       take_stat(parser, node, rest, rest_length);
 	}
 }
 
@@ -431,7 +440,8 @@ static bool take_header(struct parser *parser)
 			g_string_chunk_insert(parser->tree->strings, g_strstrip(value));
 		return true;
 	}
-	return bad(parser, "expected tool, captured, missing or scrubbed, or a directory in "
+	return bad(parser,
+		"expected tool, captured, missing or scrubbed, or a directory in "
 		"brackets");
 }
 
@@ -477,7 +487,8 @@ static bool take_end(struct parser *parser, bool *done)
 			return bad(parser, "expected [end N]");
 		if (entries != parser->entries)
 			return bad(parser,
-				"%" G_GUINT64_FORMAT " entries were promised, %" G_GUINT64_FORMAT
+				"%" G_GUINT64_FORMAT
+				" entries were promised, %" G_GUINT64_FORMAT
 				" came (after editing, write [end] without a number)",
 				entries, parser->entries);
 	}
@@ -545,8 +556,8 @@ struct mp_snap_tree *mp_snap_parse(
 	const char *nul = memchr(data, '\0', size);
 
 	if (size > MP_SNAPSHOT_MAX_SIZE) {
-		g_set_error(error, MP_ERROR, MP_ERROR_LIMIT, "%s: larger than %u bytes", name,
-			MP_SNAPSHOT_MAX_SIZE);
+		g_set_error(error, MP_ERROR, MP_ERROR_LIMIT, "%s: larger than %u bytes",
+			name, MP_SNAPSHOT_MAX_SIZE);
 		return NULL;
 	}
 	if (nul) {

@@ -15,7 +15,7 @@ struct mp_snap_tree {
 	GPtrArray *blocks;     /* nodes, many to a block */
 	struct mp_snap_node **slots;
 	uint32_t slots_mask, count, seed;
-	GPtrArray *stats;      /* struct mp_stat */
+	GPtrArray *stats; /* struct mp_stat */
 	const char *header[MP_SNAP_HEADERS];
 	bool missing_unknown;
 };

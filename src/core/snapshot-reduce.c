@@ -21,9 +21,10 @@
  * the log's rules of probe-iommu-log.c pass).
  */
 static const char *const words[] = { "linux version", "command line", "dmar", "amd-vi",
-	"iommu", "remap", "x2apic", "apic:", "vfio", "acs ", "acsviol", "aer:", "pcie bus error",
-	"pcieport", "not ready", "reset", "d3cold", "lockdown", "secure boot", "kvm", "smmu",
-	"bar ", "axl", "axelera", "aipu", "metis", "triton", "dma ", "msi", "virtualization" };
+	"iommu", "remap", "x2apic", "apic:", "vfio", "acs ", "acsviol",
+	"aer:", "pcie bus error", "pcieport", "not ready", "reset", "d3cold", "lockdown",
+	"secure boot", "kvm", "smmu", "bar ", "axl", "axelera", "aipu", "metis", "triton",
+	"dma ", "msi", "virtualization" };
 
 static bool has_word(const char *line, size_t length, GPtrArray *addresses)
 {
@@ -41,8 +42,8 @@ static bool has_word(const char *line, size_t length, GPtrArray *addresses)
 /* "usb 1-1: SerialNumber: ..." and whatever else names things of other buses. */
 static bool is_foreign(const char *line, size_t length)
 {
-	static const char *const foreign[] = { "] usb ", "] audit: ", "] systemd[", "] hid-",
-		"] scsi ", "] sd " };
+	static const char *const foreign[] = { "] usb ", "] audit: ", "] systemd[",
+		"] hid-", "] scsi ", "] sd " };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(foreign); i++)
 		if (g_strstr_len(line, (gssize)length, foreign[i]))

@@ -28,8 +28,19 @@
 #include "core/fact.h"
 #include "core/snapshot.h"
 
-enum kind { KIND_DSN, KIND_SERIAL, KIND_MAC, KIND_IP4, KIND_IP6, KIND_UUID, KIND_LVM,
-	KIND_PV, KIND_FAT, KIND_NODE, KINDS };
+enum kind {
+	KIND_DSN,
+	KIND_SERIAL,
+	KIND_MAC,
+	KIND_IP4,
+	KIND_IP6,
+	KIND_UUID,
+	KIND_LVM,
+	KIND_PV,
+	KIND_FAT,
+	KIND_NODE,
+	KINDS
+};
 
 struct scrubber {
 	struct mp_snapshot *snapshot;
@@ -37,7 +48,7 @@ struct scrubber {
 	GHashTable *words;      /* found anywhere as a word -> replacement */
 	char *host;             /* the host's name, or NULL */
 	bool host_anywhere;
-	GPtrArray *serials;     /* as found, the longest first */
+	GPtrArray *serials; /* as found, the longest first */
 	GRegex *mac, *bare, *ip4, *ip6, *uuid, *lvm, *pv, *fat, *secret, *word, *node;
 	GStringChunk *strings;
 	bool addresses; /* IP addresses are looked for in this text */
@@ -61,13 +72,13 @@ static const char *replacement(struct scrubber *s, enum kind kind, const char *v
 		made = g_strdup_printf("SERIAL-%u", n);
 		break;
 	case KIND_MAC:
-		made = g_strdup_printf("02:00:00:%02x:%02x:%02x", n >> 16 & 0xff, n >> 8 & 0xff,
-			n & 0xff);
+		made = g_strdup_printf("02:00:00:%02x:%02x:%02x", n >> 16 & 0xff,
+			n >> 8 & 0xff, n & 0xff);
 		break;
 	case KIND_IP4:
 		/* TEST-NET-1, and beyond it the benchmark network (RFC 5737, RFC 2544). */
-		made = n < 255 ? g_strdup_printf("192.0.2.%u", n) :
-				 g_strdup_printf("198.18.%u.%u", n >> 8 & 0xff, n & 0xff);
+		made = n < 255 ? g_strdup_printf("192.0.2.%u", n)
+			       : g_strdup_printf("198.18.%u.%u", n >> 8 & 0xff, n & 0xff);
 		break;
 	case KIND_IP6:
 		made = g_strdup_printf("2001:db8::%x", n);
@@ -127,7 +138,8 @@ static char *apply(struct scrubber *s, GRegex *regex, replacer replace, char *te
 
 static const char *new_mac(struct scrubber *s, const char *match)
 {
-	if (!strcmp(match, "00:00:00:00:00:00") || !g_ascii_strcasecmp(match, "ff:ff:ff:ff:ff:ff"))
+	if (!strcmp(match, "00:00:00:00:00:00") ||
+		!g_ascii_strcasecmp(match, "ff:ff:ff:ff:ff:ff"))
 		return NULL;
 	return replacement(s, KIND_MAC, match);
 }
@@ -154,8 +166,9 @@ static const char *new_ip6(struct scrubber *s, const char *match)
 {
 	struct in6_addr address;
 
-	if (inet_pton(AF_INET6, match, &address) != 1 || IN6_IS_ADDR_UNSPECIFIED(&address) ||
-		IN6_IS_ADDR_LOOPBACK(&address) || IN6_IS_ADDR_MULTICAST(&address))
+	if (inet_pton(AF_INET6, match, &address) != 1 ||
+		IN6_IS_ADDR_UNSPECIFIED(&address) || IN6_IS_ADDR_LOOPBACK(&address) ||
+		IN6_IS_ADDR_MULTICAST(&address))
 		return NULL;
 	return replacement(s, KIND_IP6, match);
 }
@@ -164,7 +177,8 @@ static const char *new_uuid(struct scrubber *s, const char *match)
 {
 	/* GUIDs of the UEFI specification: the same on every machine. */
 	static const char *const fixed[] = { "8be4df61-93ca-11d2-aa0d-00e098032b8c",
-		"d719b2cb-3d3a-4596-a3bc-dad00e67656f", "605dab50-e046-4300-abb6-3dd810dd8b23" };
+		"d719b2cb-3d3a-4596-a3bc-dad00e67656f",
+		"605dab50-e046-4300-abb6-3dd810dd8b23" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++)
 		if (!g_ascii_strcasecmp(match, fixed[i]))
@@ -242,8 +256,8 @@ static char *scrub_text(struct scrubber *s, const char *text)
 		out = apply(s, s->ip4, new_ip4, out);
 	}
 	if (g_regex_match(s->secret, out, 0, NULL)) {
-		char *masked = g_regex_replace(
-			s->secret, out, -1, 0, "\\1scrubbed", 0, NULL);
+		char *masked =
+			g_regex_replace(s->secret, out, -1, 0, "\\1scrubbed", 0, NULL);
 
 		g_free(out);
 		out = masked ? masked : g_strdup("scrubbed\n");
@@ -305,8 +319,8 @@ static char *scrub_routes(struct scrubber *s, const char *text, bool v6)
 /* Lines of a VM's configuration that people fill with what they like. */
 static char *scrub_vm(const char *text)
 {
-	static const char *const keys[] = { "name", "description", "tags", "sshkeys", "cipassword",
-		"ciuser", "searchdomain" };
+	static const char *const keys[] = { "name", "description", "tags", "sshkeys",
+		"cipassword", "ciuser", "searchdomain" };
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
 	for (char **line = lines; *line; line++) {
@@ -314,12 +328,13 @@ static char *scrub_vm(const char *text)
 		bool private = **line == '#';
 
 		for (size_t i = 0; colon && i < G_N_ELEMENTS(keys); i++)
-			private = private || (strlen(keys[i]) == (size_t)(colon - *line) &&
-				!strncmp(*line, keys[i], strlen(keys[i])));
+		private = private || (strlen(keys[i]) == (size_t)(colon - *line) &&
+					     !strncmp(*line, keys[i], strlen(keys[i])));
 		if (!private)
 			continue;
-		char *with = **line == '#' ? g_strdup("#scrubbed") :
-			g_strdup_printf("%.*s: scrubbed", (int)(colon - *line), *line);
+		char *with = **line == '#' ? g_strdup("#scrubbed")
+					   : g_strdup_printf("%.*s: scrubbed",
+						     (int)(colon - *line), *line);
 
 		g_free(*line);
 		*line = with;
@@ -332,9 +347,11 @@ static size_t serial_offset(const uint8_t *config, size_t size)
 {
 	size_t at = 0x100;
 
-	for (unsigned left = (4096 - 0x100) / 8; left && at >= 0x100 && at + 12 <= size; left--) {
+	for (unsigned left = (4096 - 0x100) / 8; left && at >= 0x100 && at + 12 <= size;
+		left--) {
 		uint32_t header = (uint32_t)config[at] | (uint32_t)config[at + 1] << 8 |
-			(uint32_t)config[at + 2] << 16 | (uint32_t)config[at + 3] << 24;
+				  (uint32_t)config[at + 2] << 16 |
+				  (uint32_t)config[at + 3] << 24;
 
 		if (!header || header == 0xffffffff)
 			return 0;
@@ -375,8 +392,9 @@ static void scrub_config(struct scrubber *s, struct mp_shot *shot)
 static bool is_serial_file(const char *path)
 {
 	static const char *const names[] = { "serial", "wwid", "nguid", "eui", "uuid",
-		"unique_id", "product_serial", "board_serial", "chassis_serial", "product_uuid",
-		"board_asset_tag", "chassis_asset_tag", "subsysnqn", "hwaddr" };
+		"unique_id", "product_serial", "board_serial", "chassis_serial",
+		"product_uuid", "board_asset_tag", "chassis_asset_tag", "subsysnqn",
+		"hwaddr" };
 	const char *name = strrchr(path, '/');
 
 	if (!name || !g_str_has_prefix(path, "sys/") || strstr(path, "/dm/"))
@@ -412,8 +430,8 @@ static void learn_serial(struct scrubber *s, const char *text)
 /* udev's database: "E:ID_SERIAL_SHORT=..." and the like. */
 static void learn_udev(struct scrubber *s, const char *text)
 {
-	static const char *const keys[] = { "E:ID_SERIAL", "E:ID_WWN", "E:ID_NAA", "E:DM_SERIAL",
-		"E:DM_WWN", "E:ID_SCSI_SERIAL", "E:ID_UUID" };
+	static const char *const keys[] = { "E:ID_SERIAL", "E:ID_WWN", "E:ID_NAA",
+		"E:DM_SERIAL", "E:DM_WWN", "E:ID_SCSI_SERIAL", "E:ID_UUID" };
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
 	for (char **line = lines; *line; line++) {
@@ -431,8 +449,8 @@ static void learn(struct scrubber *s, struct mp_shot *shot)
 	g_autofree char *text = NULL;
 	GMatchInfo *info = NULL;
 
-	if (g_str_has_suffix(shot->path, "/config") && g_str_has_prefix(shot->path, "sys/") &&
-		shot->file) {
+	if (g_str_has_suffix(shot->path, "/config") &&
+		g_str_has_prefix(shot->path, "sys/") && shot->file) {
 		scrub_config(s, shot);
 		return;
 	}
@@ -459,7 +477,8 @@ static void learn(struct scrubber *s, struct mp_shot *shot)
 			continue;
 		parts = g_strsplit(with, ":", -1);
 		bare = g_strjoinv("", old);
-		g_hash_table_replace(s->words, g_ascii_strdown(bare, -1), g_strjoinv("", parts));
+		g_hash_table_replace(
+			s->words, g_ascii_strdown(bare, -1), g_strjoinv("", parts));
 		g_free(bare);
 	}
 	g_match_info_free(info);
@@ -469,9 +488,9 @@ static void learn(struct scrubber *s, struct mp_shot *shot)
 static bool holds_addresses(const char *path)
 {
 	static const char *const places[] = { "proc/net/", "proc/cmdline", "etc/network/",
-		"etc/hosts", "etc/pve/", "etc/kernel/", "etc/default/grub", "boot/", "etc/fstab",
-		"run/udev/data/",
-		"proc/self/mountinfo", "proc/mounts", MP_PATH_KLOG, "etc/resolv.conf" };
+		"etc/hosts", "etc/pve/", "etc/kernel/", "etc/default/grub", "boot/",
+		"etc/fstab", "run/udev/data/", "proc/self/mountinfo", "proc/mounts",
+		MP_PATH_KLOG, "etc/resolv.conf" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(places); i++)
 		if (g_str_has_prefix(path, places[i]))
@@ -482,7 +501,8 @@ static bool holds_addresses(const char *path)
 /* Names of nodes where they can be told by what stands before them. */
 static char *scrub_nodes(struct scrubber *s, const char *path, char *text)
 {
-	return g_str_has_prefix(path, "etc/pve") ? apply(s, s->node, new_node, text) : text;
+	return g_str_has_prefix(path, "etc/pve") ? apply(s, s->node, new_node, text)
+						 : text;
 }
 
 static bool is_host_file(const char *path)
@@ -493,7 +513,8 @@ static bool is_host_file(const char *path)
 static void scrub_shot(struct scrubber *s, struct mp_shot *shot)
 {
 	g_autofree char *text = text_of(shot);
-	bool vm = strstr(shot->path, "/qemu-server/") && g_str_has_suffix(shot->path, ".conf");
+	bool vm = strstr(shot->path, "/qemu-server/") &&
+		  g_str_has_suffix(shot->path, ".conf");
 	char *out;
 
 	s->addresses = holds_addresses(shot->path);
@@ -515,7 +536,8 @@ static void scrub_shot(struct scrubber *s, struct mp_shot *shot)
 		g_free(text);
 		text = out;
 	}
-	if (!strcmp(shot->path, "proc/net/route") || !strcmp(shot->path, "proc/net/ipv6_route"))
+	if (!strcmp(shot->path, "proc/net/route") ||
+		!strcmp(shot->path, "proc/net/ipv6_route"))
 		out = scrub_routes(s, text, strstr(shot->path, "ipv6") != NULL);
 	else
 		out = scrub_text(s, text);
@@ -552,8 +574,8 @@ static void scrub_names(struct scrubber *s, struct mp_shot *shot)
 
 static void scrub_paths(struct scrubber *s)
 {
-	g_autoptr(GPtrArray) shots = g_ptr_array_copy(
-		mp_snapshot_shots(s->snapshot), NULL, NULL);
+	g_autoptr(GPtrArray) shots =
+		g_ptr_array_copy(mp_snapshot_shots(s->snapshot), NULL, NULL);
 
 	s->addresses = false;
 	for (guint i = 0; i < shots->len; i++) {
@@ -572,8 +594,9 @@ static void scrub_paths(struct scrubber *s)
 static void learn_host(struct scrubber *s)
 {
 	/* Words that stand in many places with another meaning. */
-	static const char *const common[] = { "proxmox", "localhost", "debian", "server", "kernel",
-		"system", "default", "storage", "backup", "bridge", "metis", "passthrough" };
+	static const char *const common[] = { "proxmox", "localhost", "debian", "server",
+		"kernel", "system", "default", "storage", "backup", "bridge", "metis",
+		"passthrough" };
 	static const char *const files[] = { "proc/sys/kernel/hostname", "etc/hostname" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(files) && !s->host; i++) {
@@ -605,18 +628,22 @@ static void start(struct scrubber *s, struct mp_snapshot *snapshot)
 {
 	s->snapshot = snapshot;
 	for (int i = 0; i < KINDS; i++)
-		s->map[i] = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+		s->map[i] =
+			g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	s->words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	s->mac = regex("(?<![0-9a-z:])" HEX "{2}(?::" HEX "{2}){5}(?![0-9a-z:])");
 	s->bare = regex("(?<![0-9a-f])" HEX "{12}(?![0-9a-f])");
 	s->ip4 = regex("(?<![0-9a-z.])\\d{1,3}(?:\\.\\d{1,3}){3}(?![0-9a-z.-])");
 	s->ip6 = regex("(?<![0-9a-z:.])" HEX "{0,4}(?::" HEX "{0,4}){2,7}(?![0-9a-z:.])");
-	s->uuid = regex("(?<![0-9a-f])" HEX "{8}(?:-" HEX "{4}){3}-" HEX "{12}(?![0-9a-f])");
+	s->uuid = regex(
+		"(?<![0-9a-f])" HEX "{8}(?:-" HEX "{4}){3}-" HEX "{12}(?![0-9a-f])");
 	s->lvm = regex("LVM-[0-9a-z]{64}");
-	s->pv = regex("(?<![0-9a-z-])[0-9a-z]{6}(?:-[0-9a-z]{4}){5}-[0-9a-z]{6}(?![0-9a-z-])");
+	s->pv = regex(
+		"(?<![0-9a-z-])[0-9a-z]{6}(?:-[0-9a-z]{4}){5}-[0-9a-z]{6}(?![0-9a-z-])");
 	s->fat = regex("(?<![0-9a-f-])" HEX "{4}-" HEX "{4}(?![0-9a-f-])");
-	s->secret = regex("((?:passw(?:or)?d|passphrase|(?<!by)pass|secret|psk|api_?key|token|serial)=)"
-				  "[^\\s,;\"']+");
+	s->secret = regex(
+		"((?:passw(?:or)?d|passphrase|(?<!by)pass|secret|psk|api_?key|token|serial)=)"
+		"[^\\s,;\"']+");
 	s->word = regex("[0-9a-z][0-9a-z_.:-]*[0-9a-z]");
 	s->node = regex("\\b(?:(?:node=|nodes/)[a-z][a-z0-9-]*|nodes [a-z][a-z0-9,-]*)");
 	s->serials = g_ptr_array_new_with_free_func(g_free);
@@ -628,8 +655,8 @@ static void start(struct scrubber *s, struct mp_snapshot *snapshot)
 
 static void finish(struct scrubber *s)
 {
-	GRegex *all[] = { s->mac, s->bare, s->ip4, s->ip6, s->uuid, s->lvm, s->pv, s->fat, s->secret,
-		s->word, s->node };
+	GRegex *all[] = { s->mac, s->bare, s->ip4, s->ip6, s->uuid, s->lvm, s->pv, s->fat,
+		s->secret, s->word, s->node };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
 		g_regex_unref(all[i]);

@@ -55,8 +55,8 @@ const char *mp_snap_header(const struct mp_snap_tree *tree, const char *key)
 	return NULL;
 }
 
-static uint32_t hash_of(const struct mp_snap_tree *tree, const struct mp_snap_node *parent,
-	const char *name, size_t length)
+static uint32_t hash_of(const struct mp_snap_tree *tree,
+	const struct mp_snap_node *parent, const char *name, size_t length)
 {
 	uint64_t h = tree->seed ^ ((uint64_t)parent->hash * 0x9e3779b97f4a7c15u);
 
@@ -116,8 +116,9 @@ struct mp_snap_node *mp_snap_add(struct mp_snap_tree *tree, struct mp_snap_node 
 		return NULL;
 	if (tree->count % NODES_A_BLOCK == 0)
 		g_ptr_array_add(tree->blocks, g_new0(struct mp_snap_node, NODES_A_BLOCK));
-	node = (struct mp_snap_node *)g_ptr_array_index(tree->blocks, tree->blocks->len - 1) +
-		tree->count % NODES_A_BLOCK;
+	node = (struct mp_snap_node *)g_ptr_array_index(
+		       tree->blocks, tree->blocks->len - 1) +
+	       tree->count % NODES_A_BLOCK;
 	node->parent = parent;
 	node->sibling = parent->child;
 	parent->child = node;
@@ -165,7 +166,8 @@ char *mp_snap_content(const struct mp_snap_node *node)
 		for (uint32_t i = 0; i < node->lines; i++) {
 			const char *end = strchr(line, '\n');
 
-			mp_snap_hex_line(line, (size_t)(end - line), (uint8_t *)content, node->size);
+			mp_snap_hex_line(line, (size_t)(end - line), (uint8_t *)content,
+				node->size);
 			line = end + 1;
 		}
 	}

@@ -37,22 +37,22 @@
 
 #include "core/root.h"
 
-#define MP_SNAPSHOT_MAGIC       "metis-passthrough snapshot 1"
-#define MP_SNAPSHOT_MAX_SIZE    (256u * 1024 * 1024)
-#define MP_SNAPSHOT_MAX_LINE    (1024u * 1024)
-#define MP_SNAPSHOT_MAX_NODES   (4u * 1024 * 1024)
-#define MP_SNAPSHOT_MAX_DEPTH   64 /* components of a path */
-#define MP_SNAPSHOT_MAX_BINARY  (64u * 1024 * 1024)
+#define MP_SNAPSHOT_MAGIC      "metis-passthrough snapshot 1"
+#define MP_SNAPSHOT_MAX_SIZE   (256u * 1024 * 1024)
+#define MP_SNAPSHOT_MAX_LINE   (1024u * 1024)
+#define MP_SNAPSHOT_MAX_NODES  (4u * 1024 * 1024)
+#define MP_SNAPSHOT_MAX_DEPTH  64 /* components of a path */
+#define MP_SNAPSHOT_MAX_BINARY (64u * 1024 * 1024)
 
 enum mp_snap_has {
 	MP_SNAP_TEXT = 1 << 0,   /* data: the text itself */
 	MP_SNAP_BLOCK = 1 << 1,  /* data: the "| " lines */
 	MP_SNAP_BINARY = 1 << 2, /* data: the hex lines */
 	MP_SNAP_LINK = 1 << 3,
-	MP_SNAP_LISTED = 1 << 4,  /* all its names are children with MP_SNAP_NAMED */
-	MP_SNAP_NAMED = 1 << 5,   /* its parent's listing holds it */
+	MP_SNAP_LISTED = 1 << 4, /* all its names are children with MP_SNAP_NAMED */
+	MP_SNAP_NAMED = 1 << 5,  /* its parent's listing holds it */
 	MP_SNAP_STAT = 1 << 6,
-	MP_SNAP_EXISTS = 1 << 7,  /* told to be there, or something below it is */
+	MP_SNAP_EXISTS = 1 << 7, /* told to be there, or something below it is */
 	MP_SNAP_FILE = MP_SNAP_TEXT | MP_SNAP_BLOCK | MP_SNAP_BINARY,
 };
 
@@ -62,12 +62,12 @@ struct mp_snap_node {
 	struct mp_snap_node *parent, *child, *sibling;
 	const char *name; /* not NUL-terminated */
 	uint32_t name_length, hash;
-	uint32_t has;                /* enum mp_snap_has */
-	uint32_t size, lines;        /* of the content; lines: in the file */
-	const char *data;            /* into the file */
-	const char *link;            /* NUL-terminated */
+	uint32_t has;         /* enum mp_snap_has */
+	uint32_t size, lines; /* of the content; lines: in the file */
+	const char *data;     /* into the file */
+	const char *link;     /* NUL-terminated */
 	const struct mp_stat *st;
-	int16_t err[MP_SNAP_LOOKS];  /* negative errno, 0: none */
+	int16_t err[MP_SNAP_LOOKS]; /* negative errno, 0: none */
 };
 
 struct mp_snap_tree;

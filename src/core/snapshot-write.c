@@ -25,11 +25,14 @@ static void escape(GString *out, const char *text, size_t size, bool spaces)
 	for (size_t i = 0; i < size;) {
 		gunichar c = g_utf8_get_char_validated(text + i, (gssize)(size - i));
 		bool valid = c < 0x80000000u && c > 0;
-		size_t length = valid ? (size_t)(g_utf8_next_char(text + i) - (text + i)) : 1;
+		size_t length =
+			valid ? (size_t)(g_utf8_next_char(text + i) - (text + i)) : 1;
 
-		if (!valid || g_unichar_iscntrl(c) || c == '\\' || (spaces && g_unichar_isspace(c)))
+		if (!valid || g_unichar_iscntrl(c) || c == '\\' ||
+			(spaces && g_unichar_isspace(c)))
 			for (size_t j = 0; j < length; j++)
-				g_string_append_printf(out, "\\x%02x", (unsigned char)text[i + j]);
+				g_string_append_printf(
+					out, "\\x%02x", (unsigned char)text[i + j]);
 		else
 			g_string_append_len(out, text + i, (gssize)length);
 		i += length;
@@ -139,7 +142,8 @@ static void append_binary(GString *out, const char *data, size_t size)
 			continue;
 		g_string_append_printf(out, "| %03zx:", row);
 		for (size_t i = 0; i < length; i++)
-			g_string_append_printf(out, " %02x", (unsigned char)data[row + i]);
+			g_string_append_printf(
+				out, " %02x", (unsigned char)data[row + i]);
 		g_string_append_c(out, '\n');
 	}
 }
@@ -160,7 +164,8 @@ static void append_block(GString *out, const char *data, size_t size)
 	}
 }
 
-static void write_file(struct writer *writer, const struct mp_shot *shot, const char *name)
+static void write_file(
+	struct writer *writer, const struct mp_shot *shot, const char *name)
 {
 	size_t size;
 	const char *data = g_bytes_get_data(shot->file, &size);
@@ -238,11 +243,12 @@ static bool absence_is_clear(struct writer *writer, const char *path)
 	}
 }
 
-static void write_errors(struct writer *writer, const struct mp_shot *shot, const char *name)
+static void write_errors(
+	struct writer *writer, const struct mp_shot *shot, const char *name)
 {
 	static const char *const looks[] = { "read", "link", "list", "stat" };
-	const bool answered[] = { shot->file != NULL, shot->target != NULL, shot->names != NULL,
-		shot->has_stat };
+	const bool answered[] = { shot->file != NULL, shot->target != NULL,
+		shot->names != NULL, shot->has_stat };
 
 	if (all_absent(shot)) {
 		if (absence_is_clear(writer, shot->path))
@@ -259,7 +265,8 @@ static void write_errors(struct writer *writer, const struct mp_shot *shot, cons
 		if (!shot->err[i] || answered[i])
 			continue;
 		start_entry(writer, shot->path, name, "! ");
-		g_string_append_printf(writer->out, "%s %s\n", looks[i], text ? text : "EIO");
+		g_string_append_printf(
+			writer->out, "%s %s\n", looks[i], text ? text : "EIO");
 	}
 }
 
@@ -281,8 +288,8 @@ static void write_shot(struct writer *writer, const struct mp_shot *shot)
 	if (shot->has_stat) {
 		start_entry(writer, shot->path, name, "? ");
 		g_string_append_printf(writer->out,
-			"%s 0%o %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT "\n", types[st->type],
-			st->mode, st->size, st->mtime);
+			"%s 0%o %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT "\n",
+			types[st->type], st->mode, st->size, st->mtime);
 	} else if (shot->opened && !shot->names) {
 		/* Without this a directory with nothing known in it would be forgotten. */
 		start_entry(writer, shot->path, name, "? dir 0 0 0\n");

@@ -28,7 +28,8 @@ struct mp_snapshot *mp_snapshot_new(void)
 {
 	struct mp_snapshot *snapshot = g_new0(struct mp_snapshot, 1);
 
-	snapshot->by_path = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, shot_free);
+	snapshot->by_path =
+		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, shot_free);
 	return snapshot;
 }
 
@@ -121,7 +122,8 @@ void mp_snapshot_record(struct mp_snapshot *snapshot, struct mp_root *root)
 
 static int compare(const void *a, const void *b)
 {
-	return strcmp((*(struct mp_shot *const *)a)->path, (*(struct mp_shot *const *)b)->path);
+	return strcmp(
+		(*(struct mp_shot *const *)a)->path, (*(struct mp_shot *const *)b)->path);
 }
 
 GPtrArray *mp_snapshot_shots(struct mp_snapshot *snapshot)
@@ -182,9 +184,11 @@ GPtrArray *mp_snapshot_failures(struct mp_snapshot *snapshot, unsigned *looks)
 		for (guint look = 0; look < G_N_ELEMENTS(shot->err); look++) {
 			if (is_answer(shot->err[look]))
 				continue;
-			g_ptr_array_add(failures, g_strdup_printf("/%s: %s", shot->path,
-				shot->err[look] == -EFBIG ? "larger than expected" :
-				g_strerror(-shot->err[look])));
+			g_ptr_array_add(failures,
+				g_strdup_printf("/%s: %s", shot->path,
+					shot->err[look] == -EFBIG
+						? "larger than expected"
+						: g_strerror(-shot->err[look])));
 			break;
 		}
 	}

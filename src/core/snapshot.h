@@ -15,9 +15,9 @@ struct mp_snapshot;
 
 /* Everything that was seen of one path. Only snapshot*.c and tests look inside. */
 struct mp_shot {
-	char *path;   /* without slashes at its ends */
-	GBytes *file; /* content, or NULL */
-	char *target; /* of the link, or NULL */
+	char *path;    /* without slashes at its ends */
+	GBytes *file;  /* content, or NULL */
+	char *target;  /* of the link, or NULL */
 	GBytes *names; /* of the directory, each with its NUL; or NULL: not listed */
 	bool has_stat, opened;
 	struct mp_stat st;

@@ -11,9 +11,9 @@
 
 #include "core/use-block.h"
 
-#define CLASS     "sys/class/block"
-#define UDEV      "run/udev/data"
-#define DEPTH_MAX 16
+#define CLASS      "sys/class/block"
+#define UDEV       "run/udev/data"
+#define DEPTH_MAX  16
 #define BLOCKS_MAX 16384
 
 static char *read_trimmed(struct use_probe *probe, const char *path)
@@ -75,7 +75,7 @@ static bool is_numbered(const char *name, const char *prefix)
 	size_t length = strlen(prefix);
 
 	return g_str_has_prefix(name, prefix) && name[length] &&
-		name[length + strspn(name + length, "0123456789")] == '\0';
+	       name[length + strspn(name + length, "0123456789")] == '\0';
 }
 
 /* ".../virtual/block/NAME": not a partition of it */
@@ -127,7 +127,8 @@ bool use_blocks_load(struct use_probe *probe, struct blocks *blocks)
 	}
 	for (char **name = names; *name; name++) {
 		if (blocks->all->len >= BLOCKS_MAX) {
-			use_unreadable_why(probe, CLASS, "too many block devices to look at all");
+			use_unreadable_why(
+				probe, CLASS, "too many block devices to look at all");
 			break;
 		}
 		load_one(blocks, *name);
@@ -147,7 +148,8 @@ struct block *use_block_by_path(const struct blocks *blocks, const char *path)
 	g_autofree char *name = NULL;
 
 	if (g_str_has_prefix(path, "/dev/mapper/"))
-		return g_hash_table_lookup(blocks->dm_names, path + strlen("/dev/mapper/"));
+		return g_hash_table_lookup(
+			blocks->dm_names, path + strlen("/dev/mapper/"));
 	if (!g_str_has_prefix(path, "/dev/"))
 		return NULL;
 	/* sysfs spells the '/' of /dev/cciss/c0d0 as '!'. */
@@ -182,7 +184,8 @@ static void take_udev_line(struct use_probe *probe, struct block *block, const c
 
 	for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++)
 		if (g_str_has_prefix(line, wanted[i].key))
-			*wanted[i].to = mp_host_str(probe->host, line + strlen(wanted[i].key));
+			*wanted[i].to =
+				mp_host_str(probe->host, line + strlen(wanted[i].key));
 }
 
 void use_blocks_load_udev(struct blocks *blocks)
@@ -195,7 +198,8 @@ void use_blocks_load_udev(struct blocks *blocks)
 	blocks->udev_loaded = true;
 	for (guint i = 0; i < blocks->all->len; i++) {
 		struct block *block = blocks->all->pdata[i];
-		g_autofree char *number_path = g_strdup_printf(CLASS "/%s/dev", block->name);
+		g_autofree char *number_path =
+			g_strdup_printf(CLASS "/%s/dev", block->name);
 		g_autofree char *number = read_trimmed(probe, number_path);
 		g_autofree char *path = NULL;
 		g_autofree char *data = NULL;
@@ -237,7 +241,8 @@ struct block *use_block_by_tag(struct blocks *blocks, const char *tag)
 		use_blocks_load_udev(blocks);
 		for (guint i = 0; i < blocks->all->len; i++) {
 			struct block *block = blocks->all->pdata[i];
-			const char *has = G_STRUCT_MEMBER(const char *, block, tags[t].offset);
+			const char *has =
+				G_STRUCT_MEMBER(const char *, block, tags[t].offset);
 
 			if (has && !g_ascii_strcasecmp(has, value))
 				return block;
@@ -341,7 +346,8 @@ static void walk(struct walk *w, struct block *block, const char *chain, unsigne
 		return;
 	}
 	if (walk_slaves(w, block, up, depth)) {
-		g_autofree char *caches = g_strdup_printf(CLASS "/%s/bcache/cache", block->name);
+		g_autofree char *caches =
+			g_strdup_printf(CLASS "/%s/bcache/cache", block->name);
 
 		if (is_numbered(block->name, "bcache"))
 			follow_links(w, caches, "cache", &what);
@@ -360,8 +366,8 @@ static void walk(struct walk *w, struct block *block, const char *chain, unsigne
 		walk_name(w, disk, up, depth);
 }
 
-unsigned use_block_add(
-	struct blocks *blocks, struct block *block, const struct use_what *what, bool brief)
+unsigned use_block_add(struct blocks *blocks, struct block *block,
+	const struct use_what *what, bool brief)
 {
 	g_autoptr(GHashTable) visited = g_hash_table_new(g_str_hash, g_str_equal);
 	struct walk w = {

@@ -9,7 +9,8 @@ struct block {
 	const char *name;   /* as in /sys/class/block */
 	const char *target; /* of that link: its place in the device tree */
 	const char *label;  /* for people: "/dev/sda1", "LVM pve/root" */
-	const char *group;  /* what it is a part of: "LVM volume group pve"; NULL: nothing */
+	const char
+		*group; /* what it is a part of: "LVM volume group pve"; NULL: nothing */
 	/* From udev's database, when it was loaded; NULL: not there. */
 	const char *fs_type, *fs_label, *fs_uuid, *part_uuid, *part_label;
 };
@@ -38,7 +39,7 @@ void use_blocks_load_udev(struct blocks *blocks);
  * hardware up to WHAT's own detail; SHORT leaves out what is between. Returns how many
  * devices at the bottom have been found.
  */
-unsigned use_block_add(
-	struct blocks *blocks, struct block *block, const struct use_what *what, bool brief);
+unsigned use_block_add(struct blocks *blocks, struct block *block,
+	const struct use_what *what, bool brief);
 
 #endif

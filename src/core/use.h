@@ -10,14 +10,14 @@
 #include "core/host.h"
 
 enum mp_use_kind {
-	MP_USE_MOUNT,   /* detail: "/dev/nvme0n1p3 -> vg pve -> /" */
+	MP_USE_MOUNT, /* detail: "/dev/nvme0n1p3 -> vg pve -> /" */
 	MP_USE_SWAP,
 	MP_USE_STORAGE, /* member of a pool, array or volume group that is active */
 	MP_USE_NETWORK, /* "enp3s0 in bridge vmbr0 (default route)" */
 	MP_USE_DISPLAY, /* boot VGA, framebuffer, DRM client */
-	MP_USE_OPEN,    /* "/dev/metis-0:86:0 open in axdevice (pid 812)"; live host only */
-	MP_USE_VM,      /* held by a running VM: vfio group open or PVE reservation */
-	MP_USE_SRIOV,   /* virtual functions of it are enabled */
+	MP_USE_OPEN,  /* "/dev/metis-0:86:0 open in axdevice (pid 812)"; live host only */
+	MP_USE_VM,    /* held by a running VM: vfio group open or PVE reservation */
+	MP_USE_SRIOV, /* virtual functions of it are enabled */
 	MP_USE_KINDS
 };
 
@@ -31,8 +31,8 @@ struct mp_use_entry {
 };
 
 struct mp_use {
-	GPtrArray *entries;   /* struct mp_use_entry */
-	GPtrArray *unreadable; /* struct mp_fact *: evidence that could not be read */
+	GPtrArray *entries;        /* struct mp_use_entry */
+	GPtrArray *unreadable;     /* struct mp_fact *: evidence that could not be read */
 	struct mp_fact open_files; /* KNOWN when /proc/PID/fd was scanned (live, root) */
 };
 

@@ -8,7 +8,8 @@
 #include "core/pci.h"
 
 #define PCI_ANY_ID 0xffffffffu
-#define IDS_MAX    1023 /* `static char ids[1024]`: a longer parameter is refused as a whole */
+#define IDS_MAX                                                                          \
+	1023 /* `static char ids[1024]`: a longer parameter is refused as a whole */
 
 enum { VENDOR, DEVICE, SUBVENDOR, SUBDEVICE, CLASS, CLASS_MASK, FIELDS };
 
@@ -42,10 +43,10 @@ static bool entry_takes(const char *entry, const struct mp_pci *device)
 		entry++;
 	}
 	return fields >= 2 && (f[VENDOR] == PCI_ANY_ID || f[VENDOR] == device->vendor) &&
-		(f[DEVICE] == PCI_ANY_ID || f[DEVICE] == device->device) &&
-		(f[SUBVENDOR] == PCI_ANY_ID || f[SUBVENDOR] == device->subvendor) &&
-		(f[SUBDEVICE] == PCI_ANY_ID || f[SUBDEVICE] == device->subdevice) &&
-		!((f[CLASS] ^ device->class_code) & f[CLASS_MASK]);
+	       (f[DEVICE] == PCI_ANY_ID || f[DEVICE] == device->device) &&
+	       (f[SUBVENDOR] == PCI_ANY_ID || f[SUBVENDOR] == device->subvendor) &&
+	       (f[SUBDEVICE] == PCI_ANY_ID || f[SUBDEVICE] == device->subdevice) &&
+	       !((f[CLASS] ^ device->class_code) & f[CLASS_MASK]);
 }
 
 bool mp_vfio_ids_take(const char *ids, const struct mp_pci *device)

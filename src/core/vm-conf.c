@@ -38,8 +38,8 @@ static void problem(struct parser *p, const char *text)
 
 static void note(struct parser *p, const char *text)
 {
-	g_ptr_array_add(
-		p->vm->notes, (void *)mp_host_strf(p->host, "line %u: %s", p->line, text));
+	g_ptr_array_add(p->vm->notes,
+		(void *)mp_host_strf(p->host, "line %u: %s", p->line, text));
 }
 
 /* /^\[([a-z][a-z0-9_\-]+)\]\s*$/i */
@@ -89,8 +89,10 @@ static void enter_section(struct parser *p, const char *name)
 		return;
 	}
 	p->section = LOST;
-	text = g_strdup_printf("unknown section [%s]: PVE skips all of it, and the next change "
-			       "of the VM deletes it", name);
+	text = g_strdup_printf(
+		"unknown section [%s]: PVE skips all of it, and the next change "
+		"of the VM deletes it",
+		name);
 	problem(p, text);
 }
 
@@ -101,15 +103,16 @@ static size_t key_length(const char *text)
 
 	if (!g_ascii_islower(*text))
 		return 0;
-	while (g_ascii_islower(text[length]) || text[length] == '_' || text[length] == '-')
+	while (g_ascii_islower(text[length]) || text[length] == '_' ||
+		text[length] == '-')
 		length++;
 	while (g_ascii_isdigit(text[length]))
 		length++;
 	return text[length] == ':' ? length : 0;
 }
 
-static void add_line(
-	struct parser *p, GPtrArray *lines, const char *key, const char *value, const char *why)
+static void add_line(struct parser *p, GPtrArray *lines, const char *key,
+	const char *value, const char *why)
 {
 	struct mp_vm_line *line = mp_host_alloc(p->host, sizeof(*line));
 
@@ -129,8 +132,8 @@ static void note_duplicate(struct parser *p, const char *key)
 	unsigned first = GPOINTER_TO_UINT(g_hash_table_lookup(p->seen, key));
 
 	if (first) {
-		text = g_strdup_printf("'%s' was given in line %u already: this line wins", key,
-			first);
+		text = g_strdup_printf(
+			"'%s' was given in line %u already: this line wins", key, first);
 		note(p, text);
 	}
 	g_hash_table_replace(p->seen, g_strdup(key), GUINT_TO_POINTER(p->line));
@@ -151,7 +154,8 @@ static void setting(struct parser *p, char *text)
 	value += strspn(value, WHITE);
 	if (!strcmp(text, "delete")) {
 		if (p->section == MAIN)
-			add_line(p, lines, text, value, "'delete' is only allowed in [PENDING]");
+			add_line(p, lines, text, value,
+				"'delete' is only allowed in [PENDING]");
 		else
 			add_line(p, lines, text, value, NULL);
 		return;

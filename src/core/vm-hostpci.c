@@ -23,15 +23,15 @@ static void resolve_address(
 	const char *colon = strchr(address, ':');
 	bool domain = colon && strchr(colon + 1, ':');
 	bool function = strchr(address, '.') != NULL;
-	g_autofree char *full = g_strconcat(
-		domain ? "" : "0000:", address, function ? "" : ".", NULL);
+	g_autofree char *full =
+		g_strconcat(domain ? "" : "0000:", address, function ? "" : ".", NULL);
 	bool found = false;
 
 	for (guint i = 0; i < host->devices->len; i++) {
 		struct mp_pci *device = host->devices->pdata[i];
 
-		if (function ? strcmp(device->bdf, full) != 0 :
-			       !g_str_has_prefix(device->bdf, full))
+		if (function ? strcmp(device->bdf, full) != 0
+			     : !g_str_has_prefix(device->bdf, full))
 			continue;
 		add_once(entry->devices, device);
 		found = true;

@@ -76,7 +76,7 @@ bool mp_vm_is_volume_id(const char *text)
 static bool is_id_override(const char *text)
 {
 	return g_str_has_prefix(text, "0x") && strlen(text) == 6 &&
-		strspn(text + 2, LOWER_HEX "ABCDEF") == 4;
+	       strspn(text + 2, LOWER_HEX "ABCDEF") == 4;
 }
 
 static bool is_rom_file(const char *text)
@@ -125,7 +125,8 @@ static const char *skip_version(const char *text)
 static bool is_machine(const char *text)
 {
 	static const char *const plain[] = { "pc", "q35", "virt" };
-	static const char *const versioned[] = { "pc-i440fx-", "pc-q35-", "pc-", "virt-" };
+	static const char *const versioned[] = { "pc-i440fx-", "pc-q35-", "pc-",
+		"virt-" };
 	const char *rest = NULL;
 
 	if (strlen(text) > 40)
@@ -150,7 +151,7 @@ static bool is_phys_bits(const char *text)
 	uint64_t bits;
 
 	return !strcmp(text, "host") ||
-		(mp_parse_uint(text, 10, &bits) && bits >= 8 && bits <= 64);
+	       (mp_parse_uint(text, 10, &bits) && bits >= 8 && bits <= 64);
 }
 
 /* [+-]flag;[+-]flag */
@@ -187,8 +188,10 @@ const struct mp_prop_key mp_vm_hostpci_props[] = {
 	{ "mdev", .valid = is_mdev, .expected = "a type of mediated device" },
 	{ "vendor-id", .valid = is_id_override, .expected = "0x and four hex digits" },
 	{ "device-id", .valid = is_id_override, .expected = "0x and four hex digits" },
-	{ "sub-vendor-id", .valid = is_id_override, .expected = "0x and four hex digits" },
-	{ "sub-device-id", .valid = is_id_override, .expected = "0x and four hex digits" },
+	{ "sub-vendor-id", .valid = is_id_override,
+		.expected = "0x and four hex digits" },
+	{ "sub-device-id", .valid = is_id_override,
+		.expected = "0x and four hex digits" },
 	{ "driver", .valid = is_driver, .expected = "vfio or keep", .since = "9.0.25" },
 	{ NULL },
 };
@@ -233,7 +236,13 @@ const struct mp_prop_key mp_vm_cpu_props[] = {
 bool mp_vm_hotplug(const char *text, bool *memory)
 {
 	static const char *const known[] = {
-		"network", "disk", "cpu", "memory", "usb", "cloudinit", NULL,
+		"network",
+		"disk",
+		"cpu",
+		"memory",
+		"usb",
+		"cloudinit",
+		NULL,
 	};
 	g_auto(GStrv) features = NULL;
 
@@ -261,33 +270,93 @@ struct vm_key {
 };
 
 static const struct vm_key keys[] = {
-	{ "acpi", V_BOOLEAN }, { "affinity" }, { "agent", V_PROPS, 0, mp_vm_agent_props },
-	{ "allow-ksm", V_BOOLEAN }, { "amd-sev" }, { "arch" }, { "args" },
-	{ "audio", V_TEXT, 1 }, { "autostart", V_BOOLEAN }, { "balloon", V_INTEGER },
-	{ "bios" }, { "boot" }, { "bootdisk" }, { "cdrom" }, { "cicustom" }, { "cipassword" },
-	{ "citype" }, { "ciupgrade", V_BOOLEAN }, { "ciuser" }, { "cores", V_INTEGER },
-	{ "cpu", V_PROPS, 0, mp_vm_cpu_props }, { "cpulimit", V_NUMBER },
-	{ "cpuunits", V_INTEGER }, { "description" }, { "efidisk", V_TEXT, 1 },
-	{ "freeze", V_BOOLEAN }, { "hookscript", V_VOLUME },
+	{ "acpi", V_BOOLEAN },
+	{ "affinity" },
+	{ "agent", V_PROPS, 0, mp_vm_agent_props },
+	{ "allow-ksm", V_BOOLEAN },
+	{ "amd-sev" },
+	{ "arch" },
+	{ "args" },
+	{ "audio", V_TEXT, 1 },
+	{ "autostart", V_BOOLEAN },
+	{ "balloon", V_INTEGER },
+	{ "bios" },
+	{ "boot" },
+	{ "bootdisk" },
+	{ "cdrom" },
+	{ "cicustom" },
+	{ "cipassword" },
+	{ "citype" },
+	{ "ciupgrade", V_BOOLEAN },
+	{ "ciuser" },
+	{ "cores", V_INTEGER },
+	{ "cpu", V_PROPS, 0, mp_vm_cpu_props },
+	{ "cpulimit", V_NUMBER },
+	{ "cpuunits", V_INTEGER },
+	{ "description" },
+	{ "efidisk", V_TEXT, 1 },
+	{ "freeze", V_BOOLEAN },
+	{ "hookscript", V_VOLUME },
 	{ "hostpci", V_PROPS, MP_VM_HOSTPCI_MAX, mp_vm_hostpci_props },
-	{ "hotplug", V_HOTPLUG }, { "hugepages" }, { "ide", V_TEXT, 4 }, { "intel-tdx" },
-	{ "ipconfig", V_TEXT, 32 }, { "ivshmem" }, { "keephugepages", V_BOOLEAN },
-	{ "keyboard" }, { "kvm", V_BOOLEAN }, { "localtime", V_BOOLEAN }, { "lock" },
+	{ "hotplug", V_HOTPLUG },
+	{ "hugepages" },
+	{ "ide", V_TEXT, 4 },
+	{ "intel-tdx" },
+	{ "ipconfig", V_TEXT, 32 },
+	{ "ivshmem" },
+	{ "keephugepages", V_BOOLEAN },
+	{ "keyboard" },
+	{ "kvm", V_BOOLEAN },
+	{ "localtime", V_BOOLEAN },
+	{ "lock" },
 	{ "machine", V_PROPS, 0, mp_vm_machine_props },
-	{ "memory", V_PROPS, 0, mp_vm_memory_props }, { "meta" },
-	{ "migrate_downtime", V_NUMBER }, { "migrate_speed", V_INTEGER }, { "name" },
-	{ "nameserver" }, { "net", V_TEXT, 32 }, { "numa", V_BOOLEAN }, { "numa", V_TEXT, 8 },
-	{ "onboot", V_BOOLEAN }, { "ostype" }, { "parallel", V_TEXT, 3 }, { "parent" },
-	{ "protection", V_BOOLEAN }, { "reboot", V_BOOLEAN }, { "rng", V_TEXT, 1 },
-	{ "running-nets-host-mtu" }, { "runningcpu" }, { "runningmachine" },
-	{ "sata", V_TEXT, 6 }, { "scsi", V_TEXT, 31 }, { "scsihw" }, { "searchdomain" },
-	{ "serial", V_TEXT, 4 }, { "shares", V_INTEGER }, { "smbios1" },
-	{ "smp", V_INTEGER }, { "snaptime", V_INTEGER }, { "sockets", V_INTEGER },
-	{ "spice_enhancements" }, { "sshkeys" }, { "startdate" }, { "startup" },
-	{ "tablet", V_BOOLEAN }, { "tags" }, { "tdf", V_BOOLEAN }, { "template", V_BOOLEAN },
-	{ "tpmstate", V_TEXT, 1 }, { "unused", V_TEXT, 256 }, { "usb", V_TEXT, 14 },
-	{ "vcpus", V_INTEGER }, { "vga" }, { "virtio", V_TEXT, 16 },
-	{ "virtiofs", V_TEXT, 10 }, { "vmgenid" }, { "vmstate" }, { "vmstatestorage" },
+	{ "memory", V_PROPS, 0, mp_vm_memory_props },
+	{ "meta" },
+	{ "migrate_downtime", V_NUMBER },
+	{ "migrate_speed", V_INTEGER },
+	{ "name" },
+	{ "nameserver" },
+	{ "net", V_TEXT, 32 },
+	{ "numa", V_BOOLEAN },
+	{ "numa", V_TEXT, 8 },
+	{ "onboot", V_BOOLEAN },
+	{ "ostype" },
+	{ "parallel", V_TEXT, 3 },
+	{ "parent" },
+	{ "protection", V_BOOLEAN },
+	{ "reboot", V_BOOLEAN },
+	{ "rng", V_TEXT, 1 },
+	{ "running-nets-host-mtu" },
+	{ "runningcpu" },
+	{ "runningmachine" },
+	{ "sata", V_TEXT, 6 },
+	{ "scsi", V_TEXT, 31 },
+	{ "scsihw" },
+	{ "searchdomain" },
+	{ "serial", V_TEXT, 4 },
+	{ "shares", V_INTEGER },
+	{ "smbios1" },
+	{ "smp", V_INTEGER },
+	{ "snaptime", V_INTEGER },
+	{ "sockets", V_INTEGER },
+	{ "spice_enhancements" },
+	{ "sshkeys" },
+	{ "startdate" },
+	{ "startup" },
+	{ "tablet", V_BOOLEAN },
+	{ "tags" },
+	{ "tdf", V_BOOLEAN },
+	{ "template", V_BOOLEAN },
+	{ "tpmstate", V_TEXT, 1 },
+	{ "unused", V_TEXT, 256 },
+	{ "usb", V_TEXT, 14 },
+	{ "vcpus", V_INTEGER },
+	{ "vga" },
+	{ "virtio", V_TEXT, 16 },
+	{ "virtiofs", V_TEXT, 10 },
+	{ "vmgenid" },
+	{ "vmstate" },
+	{ "vmstatestorage" },
 	{ "watchdog" },
 };
 
@@ -339,17 +408,20 @@ char *mp_vm_key_problem(const char *name, const char *value, const char *version
 	case V_TEXT:
 		return NULL;
 	case V_BOOLEAN:
-		return mp_prop_parse_bool(value, &flag) ? NULL : g_strdup("not a boolean");
+		return mp_prop_parse_bool(value, &flag) ? NULL
+							: g_strdup("not a boolean");
 	case V_INTEGER:
 		return *skip_digits(value) ? g_strdup("not a whole number") : NULL;
 	case V_NUMBER:
 		return is_number(value) ? NULL : g_strdup("not a number");
 	case V_VOLUME:
-		return mp_vm_is_volume_id(value) ? NULL :
-						   g_strdup("not a volume id (STORAGE:VOLUME)");
+		return mp_vm_is_volume_id(value)
+			       ? NULL
+			       : g_strdup("not a volume id (STORAGE:VOLUME)");
 	case V_HOTPLUG:
-		return mp_vm_hotplug(value, &flag) ? NULL :
-						     g_strdup("names an unknown hotplug feature");
+		return mp_vm_hotplug(value, &flag)
+			       ? NULL
+			       : g_strdup("names an unknown hotplug feature");
 	case V_PROPS:
 		props = mp_prop_parse(key->props, version, value, &problem);
 		return problem;

@@ -7,7 +7,7 @@
 #include "core/vm-map.h"
 #include "core/vm.h"
 
-#define FOUR_GIB (4 * MP_GIB)
+#define FOUR_GIB   (4 * MP_GIB)
 #define STATIC_MIB 1024 /* $STATICMEM of PVE::QemuServer::Memory */
 
 static uint64_t round_up(uint64_t value, uint64_t to)
@@ -136,7 +136,8 @@ const char *mp_vm_area_name(enum mp_vm_area area)
 static void append_range(GString *text, uint64_t start, uint64_t end)
 {
 	if (end > start)
-		g_string_append_printf(text, "%s0x%" G_GINT64_MODIFIER "x-0x%" G_GINT64_MODIFIER "x",
+		g_string_append_printf(text,
+			"%s0x%" G_GINT64_MODIFIER "x-0x%" G_GINT64_MODIFIER "x",
 			text->len ? ", " : "", start, end - 1);
 }
 

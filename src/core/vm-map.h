@@ -19,10 +19,10 @@ struct mp_vm;
 
 struct mp_vm_map {
 	bool q35;
-	uint64_t low_end;             /* RAM below 4 GiB ends here (exclusive) */
+	uint64_t low_end;              /* RAM below 4 GiB ends here (exclusive) */
 	uint64_t high_start, high_end; /* RAM above 4 GiB; equal: none */
 	uint64_t dimm_start, dimm_end; /* hot-plugged RAM; equal: none */
-	uint64_t pci64_start;         /* where 64-bit BARs may begin (SeaBIOS) */
+	uint64_t pci64_start;          /* where 64-bit BARs may begin (SeaBIOS) */
 };
 
 enum mp_vm_area {

@@ -13,8 +13,14 @@ bool mp_prop_parse_bool(const char *text, bool *value)
 		const char *word;
 		bool value;
 	} words[] = {
-		{ "1", true }, { "on", true }, { "yes", true }, { "true", true },
-		{ "0", false }, { "off", false }, { "no", false }, { "false", false },
+		{ "1", true },
+		{ "on", true },
+		{ "yes", true },
+		{ "true", true },
+		{ "0", false },
+		{ "off", false },
+		{ "no", false },
+		{ "false", false },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
@@ -25,7 +31,8 @@ bool mp_prop_parse_bool(const char *text, bool *value)
 	return false;
 }
 
-static const struct mp_prop_key *key_by_name(const struct mp_prop_key *keys, const char *name)
+static const struct mp_prop_key *key_by_name(
+	const struct mp_prop_key *keys, const char *name)
 {
 	for (; keys->name; keys++)
 		if (!strcmp(keys->name, name))
@@ -77,21 +84,23 @@ static char *take_part(const struct mp_prop_key *keys, const char *version, char
 
 	if (equals) {
 		if (equals == part || !equals[1])
-			return g_strdup_printf("'%s' has no %s", part,
-				equals == part ? "key" : "value");
+			return g_strdup_printf(
+				"'%s' has no %s", part, equals == part ? "key" : "value");
 		*equals = '\0';
 		value = equals + 1;
 		key = key_by_name(keys, part);
 		if (!key)
 			return g_strdup_printf("invalid key '%s'%s", part,
-				g_ascii_isspace(*part) ? " (a space after the comma)" : "");
+				g_ascii_isspace(*part) ? " (a space after the comma)"
+						       : "");
 	} else {
 		key = key_by_default(keys);
 		if (!key)
 			return g_strdup_printf("'%s' has no key", part);
 	}
 	if (key->since && version && mp_version_compare(version, key->since) < 0)
-		return g_strdup_printf("invalid key '%s': it needs qemu-server %s, here is %s",
+		return g_strdup_printf(
+			"invalid key '%s': it needs qemu-server %s, here is %s",
 			key->name, key->since, version);
 	if (g_hash_table_contains(props, key->name))
 		return g_strdup_printf("'%s' is given twice", key->name);
@@ -109,10 +118,11 @@ static bool is_blank(const char *text)
 	return text[strspn(text, " \t\r\v\f")] == '\0';
 }
 
-GHashTable *mp_prop_parse(
-	const struct mp_prop_key *keys, const char *version, const char *text, char **problem)
+GHashTable *mp_prop_parse(const struct mp_prop_key *keys, const char *version,
+	const char *text, char **problem)
 {
-	g_autoptr(GHashTable) props = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	g_autoptr(GHashTable) props =
+		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
 	g_auto(GStrv) parts = g_strsplit(text, ",", -1);
 
 	for (char **part = parts; *part; part++) {

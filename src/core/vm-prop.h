@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum mp_prop_type {
-	MP_PROP_TEXT, /* whatever `valid` accepts; NULL: anything */
+	MP_PROP_TEXT,    /* whatever `valid` accepts; NULL: anything */
 	MP_PROP_BOOLEAN, /* 0 off no false 1 on yes true, any case */
 	MP_PROP_INTEGER, /* min..max */
 };
@@ -25,7 +25,8 @@ struct mp_prop_key {
 	bool (*valid)(const char *value);
 	const char *expected; /* for the message: "intel or virtio" */
 	uint64_t min, max;
-	const char *since;    /* first qemu-server version that knows it; NULL: all we know */
+	const char
+		*since; /* first qemu-server version that knows it; NULL: all we know */
 };
 
 /*
@@ -33,8 +34,8 @@ struct mp_prop_key {
  * The result maps key to value (booleans as "0" or "1"); free with g_hash_table_unref().
  * NULL: invalid, *PROBLEM gets the reason (g_free).
  */
-GHashTable *mp_prop_parse(
-	const struct mp_prop_key *keys, const char *version, const char *text, char **problem);
+GHashTable *mp_prop_parse(const struct mp_prop_key *keys, const char *version,
+	const char *text, char **problem);
 /* The boolean KEY, or FALLBACK where it is not given. */
 bool mp_prop_bool(GHashTable *props, const char *key, bool fallback);
 /* "1 on yes true" and "0 off no false". False: neither. */

@@ -90,8 +90,8 @@ static struct mp_vm *find_in_file(struct mp_host *host, const char *file, GError
 	clean = mp_clean_text(file, strlen(file));
 	vm = mp_vm_parse(host, id, clean, data, size);
 	mp_vm_resolve(host, vm);
-	vm->running_fact =
-		mp_fact_unknown(host, NULL, "a configuration file does not say whether it runs");
+	vm->running_fact = mp_fact_unknown(
+		host, NULL, "a configuration file does not say whether it runs");
 	return vm;
 }
 
@@ -120,8 +120,9 @@ struct mp_vm *mp_vm_find(struct mp_host *host, const char *vm, GError **error)
 	if (found && found->fact.know == MP_KNOWN)
 		return found;
 	if (found) {
-		g_set_error(error, MP_ERROR, MP_ERROR_DENIED, "VM %s: cannot read %s: %s", vm,
-			found->source, found->fact.why ? found->fact.why : "it is gone");
+		g_set_error(error, MP_ERROR, MP_ERROR_DENIED, "VM %s: cannot read %s: %s",
+			vm, found->source,
+			found->fact.why ? found->fact.why : "it is gone");
 		return NULL;
 	}
 	if (!guests || guests->pve.know == MP_ABSENT) {
@@ -132,8 +133,9 @@ struct mp_vm *mp_vm_find(struct mp_host *host, const char *vm, GError **error)
 		return NULL;
 	}
 	if (guests->pve.know == MP_UNKNOWN) {
-		g_set_error(error, MP_ERROR, MP_ERROR_DENIED, "VM %s: cannot look it up: %s: %s",
-			vm, guests->pve.source ? guests->pve.source : "/etc/pve",
+		g_set_error(error, MP_ERROR, MP_ERROR_DENIED,
+			"VM %s: cannot look it up: %s: %s", vm,
+			guests->pve.source ? guests->pve.source : "/etc/pve",
 			guests->pve.why ? guests->pve.why : "unknown");
 		return NULL;
 	}

@@ -16,10 +16,11 @@ struct mp_vm_line {
 };
 
 struct mp_hostpci {
-	unsigned index;      /* hostpciN */
+	unsigned index; /* hostpciN */
 	unsigned line;
 	const char *raw;
-	GPtrArray *hosts;    /* const char *: addresses as written, "86:00" or "0000:86:00.0" */
+	GPtrArray *
+		hosts; /* const char *: addresses as written, "86:00" or "0000:86:00.0" */
 	const char *mapping; /* or NULL */
 	bool pcie, rombar, x_vga, legacy_igd;
 	const char *mdev;    /* type of mediated device, or NULL */
@@ -32,13 +33,14 @@ struct mp_hostpci {
 };
 
 struct mp_vm {
-	const char *id;     /* "101", or the file's name without .conf */
-	const char *source; /* path */
+	const char *id;      /* "101", or the file's name without .conf */
+	const char *source;  /* path */
 	struct mp_fact fact; /* UNKNOWN when it could not be read */
 	GPtrArray *lines;    /* struct mp_vm_line: the current section */
 	GPtrArray *pending;  /* struct mp_vm_line: [PENDING], applied at the next start */
-	GPtrArray *problems; /* const char *: what PVE drops beyond single lines: sections */
-	GPtrArray *notes;    /* const char *: duplicates, comments that PVE will move */
+	GPtrArray *
+		problems; /* const char *: what PVE drops beyond single lines: sections */
+	GPtrArray *notes; /* const char *: duplicates, comments that PVE will move */
 	GPtrArray *hostpci;  /* struct mp_hostpci */
 	const char *machine; /* raw, or NULL: default pc */
 	bool q35;
@@ -53,7 +55,7 @@ struct mp_vm {
 	const char *hugepages, *cpu, *args, *hookscript, *agent, *bios, *hotplug;
 	bool agent_enabled;
 	bool running; /* a live QEMU for it; false when it cannot be told: see running_fact */
-	uint64_t pid; /* of that QEMU, else 0 */
+	uint64_t pid;                /* of that QEMU, else 0 */
 	struct mp_fact running_fact; /* KNOWN: its pid; ABSENT: not running */
 };
 
@@ -67,7 +69,7 @@ struct mp_mapping {
 	const char *name;
 	unsigned line;
 	bool mdev;
-	GPtrArray *entries; /* struct mp_mapping_entry */
+	GPtrArray *entries;  /* struct mp_mapping_entry */
 	const char *problem; /* why PVE drops the whole section, or NULL */
 };
 
@@ -80,9 +82,11 @@ struct mp_reservation {
 /* A storage of storage.cfg that is a directory, and the snippets in it. */
 struct mp_storage {
 	const char *name, *type;
-	const char *snippets;   /* directory of snippets: absolute path; NULL: has no directory */
-	struct mp_fact looked;  /* KNOWN: listed; UNKNOWN: e.g. network storage, not touched */
-	GPtrArray *files;       /* struct mp_snippet */
+	const char *
+		snippets; /* directory of snippets: absolute path; NULL: has no directory */
+	struct mp_fact
+		looked;   /* KNOWN: listed; UNKNOWN: e.g. network storage, not touched */
+	GPtrArray *files; /* struct mp_snippet */
 };
 
 struct mp_snippet {
@@ -91,11 +95,11 @@ struct mp_snippet {
 };
 
 struct mp_guests {
-	struct mp_fact pve;   /* KNOWN when /etc/pve holds a cluster file system */
-	struct mp_fact node;  /* this node's name */
-	GPtrArray *vms;       /* struct mp_vm: all of this node */
+	struct mp_fact pve;      /* KNOWN when /etc/pve holds a cluster file system */
+	struct mp_fact node;     /* this node's name */
+	GPtrArray *vms;          /* struct mp_vm: all of this node */
 	struct mp_fact vms_fact; /* KNOWN: the directory was listed */
-	GPtrArray *mappings;  /* struct mp_mapping */
+	GPtrArray *mappings;     /* struct mp_mapping */
 	struct mp_fact mappings_fact;
 	GPtrArray *reservations; /* struct mp_reservation */
 	struct mp_fact reservations_fact;
@@ -103,8 +107,8 @@ struct mp_guests {
 	struct mp_fact storages_fact;
 };
 
-#define MP_VM_FILE_MAX (1024u * 1024) /* pmxcfs takes no larger file */
-#define MP_VM_HOSTPCI_MAX 16 /* $MAX_HOSTPCI_DEVICES */
+#define MP_VM_FILE_MAX    (1024u * 1024) /* pmxcfs takes no larger file */
+#define MP_VM_HOSTPCI_MAX 16             /* $MAX_HOSTPCI_DEVICES */
 
 /* The value of KEY that PVE would use (the last valid line), or NULL. */
 const char *mp_vm_get(const struct mp_vm *vm, const char *key);
@@ -122,14 +126,14 @@ struct mp_vm *mp_vm_parse(struct mp_host *host, const char *id, const char *sour
  */
 void mp_vm_resolve(struct mp_host *host, struct mp_vm *vm);
 /* Parses pci.cfg and adds its sections to GUESTS->mappings. */
-void mp_mappings_parse(struct mp_host *host, struct mp_guests *guests, const char *data,
-	size_t size);
+void mp_mappings_parse(
+	struct mp_host *host, struct mp_guests *guests, const char *data, size_t size);
 /* Parses PVE's list of reserved PCI devices; lines that PVE would not know are left out. */
-void mp_reservations_parse(struct mp_host *host, struct mp_guests *guests, const char *data,
-	size_t size);
+void mp_reservations_parse(
+	struct mp_host *host, struct mp_guests *guests, const char *data, size_t size);
 /* Parses storage.cfg and adds its storages, with the `local` that PVE always has. */
-void mp_storages_parse(struct mp_host *host, struct mp_guests *guests, const char *data,
-	size_t size);
+void mp_storages_parse(
+	struct mp_host *host, struct mp_guests *guests, const char *data, size_t size);
 struct mp_mapping *mp_host_mapping(const struct mp_host *host, const char *name);
 struct mp_storage *mp_host_storage(const struct mp_host *host, const char *name);
 /* --vm: the id of a VM of this node, or (with a '/' or a '.') the path of a config file on

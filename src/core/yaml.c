@@ -27,8 +27,8 @@ static bool G_GNUC_PRINTF(2, 3) bad(struct reader *reader, const char *format, .
 	why = g_strdup_vprintf(format, args);
 	va_end(args);
 	g_strdelimit(why, "\n", ' '); /* a message is one line, whatever it quotes */
-	g_set_error(reader->error, MP_ERROR, MP_ERROR_INPUT, "%s:%zu:%zu: %s%s%s", reader->name,
-		mark->line + 1, mark->column + 1, reader->path->str,
+	g_set_error(reader->error, MP_ERROR, MP_ERROR_INPUT, "%s:%zu:%zu: %s%s%s",
+		reader->name, mark->line + 1, mark->column + 1, reader->path->str,
 		reader->path->len ? ": " : "", why);
 	return false;
 }
@@ -45,9 +45,10 @@ static bool bad_syntax(struct reader *reader)
 			parser->mark.line + 1, parser->mark.column + 1, problem,
 			parser->problem_offset);
 	else
-		g_set_error(reader->error, MP_ERROR, MP_ERROR_INPUT, "%s:%zu:%zu: not YAML: %s",
-			reader->name, parser->problem_mark.line + 1,
-			parser->problem_mark.column + 1, problem);
+		g_set_error(reader->error, MP_ERROR, MP_ERROR_INPUT,
+			"%s:%zu:%zu: not YAML: %s", reader->name,
+			parser->problem_mark.line + 1, parser->problem_mark.column + 1,
+			problem);
 	return false;
 }
 
@@ -110,7 +111,8 @@ static const char *scalar(struct reader *reader, const char *wanted)
 		return NULL;
 	}
 	for (size_t i = 0; i < length; i++)
-		if (((unsigned char)text[i] < ' ' && text[i] != '\n') || text[i] == 0x7f) {
+		if (((unsigned char)text[i] < ' ' && text[i] != '\n') ||
+			text[i] == 0x7f) {
 			bad(reader, "holds a control character");
 			return NULL;
 		}
@@ -165,7 +167,8 @@ static bool read_bool(struct reader *reader, bool *target)
 
 	if (!text)
 		return false;
-	if (!is_plain(reader) || (strcmp(text, "true") != 0 && strcmp(text, "false") != 0))
+	if (!is_plain(reader) ||
+		(strcmp(text, "true") != 0 && strcmp(text, "false") != 0))
 		return bad(reader, "must be true or false, not '%s'", text);
 	*target = text[0] == 't';
 	return true;
@@ -182,7 +185,8 @@ static bool read_uint(
 	if (!is_plain(reader) || !mp_parse_uint(text, 10, &number))
 		return bad(reader, "must be a number, not '%s'", text);
 	if (number < field->min || number > field->max)
-		return bad(reader, "%s is not between %u and %u", text, field->min, field->max);
+		return bad(reader, "%s is not between %u and %u", text, field->min,
+			field->max);
 	*target = (unsigned)number;
 	return true;
 }
@@ -202,7 +206,8 @@ static bool read_word(
 	return true;
 }
 
-static bool read_take(struct reader *reader, const struct mp_yaml_field *field, void *object)
+static bool read_take(
+	struct reader *reader, const struct mp_yaml_field *field, void *object)
 {
 	const char *text = text_value(reader, field);
 	g_autofree char *why = NULL;
@@ -217,8 +222,8 @@ static bool read_take(struct reader *reader, const struct mp_yaml_field *field, 
 static bool read_mapping(
 	struct reader *reader, const struct mp_yaml_shape *shape, void *object);
 
-static bool read_item(struct reader *reader, const struct mp_yaml_field *field, void *object,
-	GPtrArray *array)
+static bool read_item(struct reader *reader, const struct mp_yaml_field *field,
+	void *object, GPtrArray *array)
 {
 	const char *text;
 	void *item;
@@ -239,7 +244,8 @@ static bool read_item(struct reader *reader, const struct mp_yaml_field *field, 
 	return true;
 }
 
-static bool read_list(struct reader *reader, const struct mp_yaml_field *field, void *object)
+static bool read_list(
+	struct reader *reader, const struct mp_yaml_field *field, void *object)
 {
 	GPtrArray **array = (GPtrArray **)((char *)object + field->offset);
 	size_t length = reader->path->len;
@@ -264,7 +270,8 @@ static bool read_list(struct reader *reader, const struct mp_yaml_field *field, 
 	}
 }
 
-static bool read_value(struct reader *reader, const struct mp_yaml_field *field, void *object)
+static bool read_value(
+	struct reader *reader, const struct mp_yaml_field *field, void *object)
 {
 	void *target = (char *)object + field->offset;
 	const char *text;
@@ -314,13 +321,15 @@ static const struct mp_yaml_field *find_field(
 	}
 	known = g_string_new(NULL);
 	for (unsigned i = 0; shape->fields[i].key; i++)
-		g_string_append_printf(known, "%s%s", i ? ", " : "", shape->fields[i].key);
+		g_string_append_printf(
+			known, "%s%s", i ? ", " : "", shape->fields[i].key);
 	bad(reader, "unknown key '%s'; known here: %s", key, known->str);
 	return NULL;
 }
 
 /* The event is the start of the mapping; ends on its end. */
-static bool read_mapping(struct reader *reader, const struct mp_yaml_shape *shape, void *object)
+static bool read_mapping(
+	struct reader *reader, const struct mp_yaml_shape *shape, void *object)
 {
 	size_t length = reader->path->len;
 	uint32_t seen = 0;
@@ -337,7 +346,8 @@ static bool read_mapping(struct reader *reader, const struct mp_yaml_shape *shap
 		field = find_field(reader, shape, &seen);
 		if (!field)
 			return false;
-		g_string_append_printf(reader->path, "%s%s", length ? "." : "", field->key);
+		g_string_append_printf(
+			reader->path, "%s%s", length ? "." : "", field->key);
 		if (!next(reader) || !read_value(reader, field, object))
 			return false;
 		g_string_truncate(reader->path, length);
@@ -357,7 +367,8 @@ static bool read_document(
 	if (reader->event.type == YAML_STREAM_END_EVENT) {
 		for (unsigned i = 0; shape->fields[i].key; i++)
 			if (shape->fields[i].required)
-				return bad(reader, "key '%s' is missing", shape->fields[i].key);
+				return bad(reader, "key '%s' is missing",
+					shape->fields[i].key);
 		return true;
 	}
 	if (!next(reader) || !read_mapping(reader, shape, object))
@@ -376,12 +387,13 @@ bool mp_yaml_read(const char *name, const char *data, size_t size,
 	bool good;
 
 	if (size > MP_YAML_MAX) {
-		g_set_error(error, MP_ERROR, MP_ERROR_LIMIT, "%s:1:1: file: larger than %u KiB",
-			name, MP_YAML_MAX / 1024);
+		g_set_error(error, MP_ERROR, MP_ERROR_LIMIT,
+			"%s:1:1: file: larger than %u KiB", name, MP_YAML_MAX / 1024);
 		return false;
 	}
 	if (!yaml_parser_initialize(&reader.parser)) {
-		g_set_error(error, MP_ERROR, MP_ERROR_IO, "%s: cannot parse: out of memory", name);
+		g_set_error(error, MP_ERROR, MP_ERROR_IO,
+			"%s: cannot parse: out of memory", name);
 		return false;
 	}
 	reader.path = g_string_new(NULL);

@@ -67,7 +67,8 @@ void mp_json_preflight(const struct mp_preflight_report *report,
 	struct json_object *findings = json_object_new_array();
 
 	for (guint i = 0; i < report->findings->len; i++)
-		json_object_array_add(findings, finding_object(report->findings->pdata[i]));
+		json_object_array_add(
+			findings, finding_object(report->findings->pdata[i]));
 	mp_json_add(object, "host", mp_json_host(report->host));
 	mp_json_add_text(object, "profile", report->profile);
 	mp_json_add_text(object, "vm", report->vm);
@@ -76,8 +77,8 @@ void mp_json_preflight(const struct mp_preflight_report *report,
 	mp_json_add(object, "devices", devices_array(report->wanted));
 	mp_json_add(object, "findings", findings);
 	mp_json_add(object, "summary", summary_object(report->findings));
-	mp_json_add(
-		object, "ready", json_object_new_boolean(report->exit_code == MP_EXIT_OK));
+	mp_json_add(object, "ready",
+		json_object_new_boolean(report->exit_code == MP_EXIT_OK));
 	mp_json_add(object, "exit_code", json_object_new_int(report->exit_code));
 	mp_json_write(object, out);
 }

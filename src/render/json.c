@@ -14,7 +14,8 @@
 void mp_json_add(struct json_object *object, const char *key, struct json_object *value)
 {
 	/* Fails only without memory. */
-	if (json_object_object_add_ex(object, key, value, JSON_C_OBJECT_ADD_CONSTANT_KEY) < 0)
+	if (json_object_object_add_ex(
+		    object, key, value, JSON_C_OBJECT_ADD_CONSTANT_KEY) < 0)
 		g_error("out of memory");
 }
 
@@ -43,7 +44,8 @@ struct json_object *mp_json_report(void)
 	return report;
 }
 
-static void add_fact(struct json_object *object, const char *key, const struct mp_fact *fact)
+static void add_fact(
+	struct json_object *object, const char *key, const struct mp_fact *fact)
 {
 	mp_json_add_text(object, key, fact->know == MP_KNOWN ? fact->text : NULL);
 }
@@ -51,7 +53,8 @@ static void add_fact(struct json_object *object, const char *key, const struct m
 struct json_object *mp_json_host(const struct mp_host *host)
 {
 	static const struct mp_platform nothing_known;
-	const struct mp_platform *platform = host->platform ? host->platform : &nothing_known;
+	const struct mp_platform *platform =
+		host->platform ? host->platform : &nothing_known;
 	struct json_object *object = json_object_new_object();
 
 	add_fact(object, "name", &platform->hostname);
@@ -82,9 +85,9 @@ struct json_object *mp_json_device(const struct mp_pci *device)
 
 void mp_json_write(struct json_object *report, FILE *out)
 {
-	const char *text = json_object_to_json_string_ext(report,
-		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-			JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *text = json_object_to_json_string_ext(
+		report, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+				JSON_C_TO_STRING_NOSLASHESCAPE);
 
 	if (!text)
 		g_error("out of memory");

@@ -14,7 +14,8 @@ struct mp_pci;
 
 void mp_json_preflight(
 	const struct mp_preflight_report *, const struct mp_render_style *, FILE *out);
-void mp_json_list(const struct mp_list_report *, const struct mp_render_style *, FILE *out);
+void mp_json_list(
+	const struct mp_list_report *, const struct mp_render_style *, FILE *out);
 void mp_json_checks(const struct mp_render_style *, FILE *out);
 void mp_json_explain(const struct mp_check *, const struct mp_render_style *, FILE *out);
 

@@ -17,18 +17,18 @@
 #include "core/lazy.h"
 #include "render/render.h"
 
-#define XML_SYMBOLS(X) \
-	X(xmlBufferContent) \
-	X(xmlBufferCreate) \
-	X(xmlBufferFree) \
-	X(xmlFreeTextWriter) \
-	X(xmlNewTextWriterMemory) \
-	X(xmlTextWriterEndDocument) \
-	X(xmlTextWriterEndElement) \
-	X(xmlTextWriterSetIndent) \
-	X(xmlTextWriterStartDocument) \
-	X(xmlTextWriterStartElement) \
-	X(xmlTextWriterWriteAttribute) \
+#define XML_SYMBOLS(X)                                                                   \
+	X(xmlBufferContent)                                                              \
+	X(xmlBufferCreate)                                                               \
+	X(xmlBufferFree)                                                                 \
+	X(xmlFreeTextWriter)                                                             \
+	X(xmlNewTextWriterMemory)                                                        \
+	X(xmlTextWriterEndDocument)                                                      \
+	X(xmlTextWriterEndElement)                                                       \
+	X(xmlTextWriterSetIndent)                                                        \
+	X(xmlTextWriterStartDocument)                                                    \
+	X(xmlTextWriterStartElement)                                                     \
+	X(xmlTextWriterWriteAttribute)                                                   \
 	X(xmlTextWriterWriteString)
 MP_LAZY(xml, XML_SYMBOLS)
 
@@ -64,7 +64,8 @@ static void add_number(xmlTextWriter *writer, const char *name, guint number)
 
 static enum mp_severity weight(const struct mp_finding *finding)
 {
-	return finding->waiver && finding->severity > MP_INFO ? MP_INFO : finding->severity;
+	return finding->waiver && finding->severity > MP_INFO ? MP_INFO
+							      : finding->severity;
 }
 
 /* The element that tells the verdict, or NULL where the case passes. */
@@ -93,7 +94,8 @@ static char *details(const struct mp_finding *finding)
 	for (guint i = 0; i < finding->evidence->len; i++) {
 		const struct mp_evidence *evidence = finding->evidence->pdata[i];
 
-		g_string_append_printf(text, "seen: %s: %s\n", evidence->source, evidence->value);
+		g_string_append_printf(
+			text, "seen: %s: %s\n", evidence->source, evidence->value);
 	}
 	if (finding->remedy)
 		g_string_append_printf(text, "do: %s\n", finding->remedy);
@@ -116,7 +118,8 @@ static void add_case(xmlTextWriter *writer, const struct mp_finding *finding, bo
 		xml.xmlTextWriterStartElement(writer, BAD_CAST element);
 		add_attribute(writer, "message", finding->summary);
 		if (strcmp(element, "skipped") != 0)
-			add_attribute(writer, "type", mp_severity_name(finding->severity));
+			add_attribute(
+				writer, "type", mp_severity_name(finding->severity));
 	} else {
 		xml.xmlTextWriterStartElement(writer, BAD_CAST "system-out");
 	}
@@ -126,8 +129,8 @@ static void add_case(xmlTextWriter *writer, const struct mp_finding *finding, bo
 }
 
 /* Findings FROM to TO are of one topic; TOPIC NULL: the totals of all. */
-static void add_counts(
-	xmlTextWriter *writer, const struct mp_preflight_report *report, guint from, guint to)
+static void add_counts(xmlTextWriter *writer, const struct mp_preflight_report *report,
+	guint from, guint to)
 {
 	guint failures = 0, errors = 0, skipped = 0;
 
@@ -151,8 +154,8 @@ static const char *topic_at(const struct mp_preflight_report *report, guint inde
 	return mp_check_topic(finding->id);
 }
 
-static void add_suite(
-	xmlTextWriter *writer, const struct mp_preflight_report *report, guint from, guint to)
+static void add_suite(xmlTextWriter *writer, const struct mp_preflight_report *report,
+	guint from, guint to)
 {
 	xml.xmlTextWriterStartElement(writer, BAD_CAST "testsuite");
 	add_attribute(writer, "name", topic_at(report, from));
@@ -168,7 +171,8 @@ static bool prepare(GError **error)
 
 	if (why)
 		g_set_error(error, MP_ERROR, MP_ERROR_IO,
-			"format junit: cannot load libxml2 (Debian package libxml2): %s", why);
+			"format junit: cannot load libxml2 (Debian package libxml2): %s",
+			why);
 	return !why;
 }
 

@@ -52,7 +52,8 @@ static void spaces(struct mp_page *page, unsigned n)
 }
 
 /* One line of the paragraph; *column is where the cursor is. */
-static void wrap(struct mp_page *page, unsigned indent, const char *line, unsigned *column)
+static void wrap(
+	struct mp_page *page, unsigned indent, const char *line, unsigned *column)
 {
 	g_auto(GStrv) words = g_strsplit(line, " ", 0);
 	unsigned width = MIN(page->style->width, WIDEST);
@@ -79,8 +80,8 @@ static void wrap(struct mp_page *page, unsigned indent, const char *line, unsign
 	}
 }
 
-void mp_page_para(struct mp_page *page, unsigned start, enum mp_hue hue, const char *label,
-	unsigned indent, const char *text)
+void mp_page_para(struct mp_page *page, unsigned start, enum mp_hue hue,
+	const char *label, unsigned indent, const char *text)
 {
 	/* Findings quote the host, and a host may hold any byte. */
 	g_autofree char *clean = mp_clean_text(text, strlen(text));

@@ -25,8 +25,8 @@ void mp_page_write(struct mp_page *page, FILE *out);
 void mp_page_gap(struct mp_page *page); /* one empty line, never two, none at the start */
 /* LABEL at column START in HUE, then TEXT wrapped between column INDENT and the width. A
  * line of TEXT that starts with a space is a command or a table: kept as it is. */
-void mp_page_para(struct mp_page *page, unsigned start, enum mp_hue hue, const char *label,
-	unsigned indent, const char *text);
+void mp_page_para(struct mp_page *page, unsigned start, enum mp_hue hue,
+	const char *label, unsigned indent, const char *text);
 void mp_page_line(struct mp_page *page, enum mp_hue hue, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);
 

@@ -47,10 +47,13 @@ struct mp_render_ops {
 	/* What has to succeed before the others are called; NULL: nothing. */
 	bool (*prepare)(GError **error);
 	/* Each is NULL where the format has no such report. */
-	void (*preflight)(const struct mp_preflight_report *, const struct mp_render_style *, FILE *out);
-	void (*list)(const struct mp_list_report *, const struct mp_render_style *, FILE *out);
+	void (*preflight)(const struct mp_preflight_report *,
+		const struct mp_render_style *, FILE *out);
+	void (*list)(
+		const struct mp_list_report *, const struct mp_render_style *, FILE *out);
 	void (*checks)(const struct mp_render_style *, FILE *out); /* --list-checks */
-	void (*explain)(const struct mp_check *, const struct mp_render_style *, FILE *out);
+	void (*explain)(
+		const struct mp_check *, const struct mp_render_style *, FILE *out);
 };
 
 extern const struct mp_render_ops mp_render_text, mp_render_json, mp_render_junit;

@@ -29,8 +29,8 @@ void mp_text_checks(const struct mp_render_style *style, FILE *out)
 			mp_page_line(&page, MP_BOLD, "%s", its);
 		}
 		topic = its;
-		mp_page_para(&page, 2, MP_PLAIN, label, (unsigned)(2 + width + 2 + SCOPE_WIDTH + 2),
-			all[i]->title);
+		mp_page_para(&page, 2, MP_PLAIN, label,
+			(unsigned)(2 + width + 2 + SCOPE_WIDTH + 2), all[i]->title);
 	}
 	mp_page_write(&page, out);
 }

@@ -28,7 +28,8 @@ static const struct section sections[] = {
 };
 static const struct section waived_section = { MP_INFO, "WAIVED", MP_PLAIN, "~", "~" };
 static const struct section passed_section = { MP_PASS, "PASSED", MP_GREEN, "✓", "+" };
-static const struct section skipped_section = { MP_SKIP, "DOES NOT APPLY", MP_FAINT, "-", "-" };
+static const struct section skipped_section = { MP_SKIP, "DOES NOT APPLY", MP_FAINT, "-",
+	"-" };
 
 static bool is_waived(const struct mp_finding *finding)
 {
@@ -43,7 +44,8 @@ static bool belongs(const struct mp_finding *finding, const struct section *sect
 	return finding->severity == section->severity && !is_waived(finding);
 }
 
-static guint count(const struct mp_preflight_report *report, const struct section *section)
+static guint count(
+	const struct mp_preflight_report *report, const struct section *section)
 {
 	guint n = 0;
 
@@ -66,7 +68,8 @@ static const struct mp_finding *first_of(
 static void add_count(GString *text, guint n, const char *one, const char *many)
 {
 	if (n)
-		g_string_append_printf(text, "%s%u %s", text->len ? ", " : "", n, n == 1 ? one : many);
+		g_string_append_printf(
+			text, "%s%u %s", text->len ? ", " : "", n, n == 1 ? one : many);
 }
 
 static char *counts(const struct mp_preflight_report *report)
@@ -88,7 +91,8 @@ static char *counts(const struct mp_preflight_report *report)
 
 static char *what_was_judged(const struct mp_preflight_report *report)
 {
-	const struct mp_pci *device = report->wanted->len ? report->wanted->pdata[0] : NULL;
+	const struct mp_pci *device =
+		report->wanted->len ? report->wanted->pdata[0] : NULL;
 	g_autofree char *name = device ? mp_pci_describe(device) : NULL;
 
 	if (!device)
@@ -130,16 +134,19 @@ static char *answer(const struct mp_preflight_report *report)
 	if (report->exit_code != MP_EXIT_OK)
 		return g_strdup("with --strict, warnings and unknowns block too");
 	if (report->only)
-		return g_strdup_printf("nothing blocks %s among the checks '%s', the only ones run",
+		return g_strdup_printf(
+			"nothing blocks %s among the checks '%s', the only ones run",
 			subject, report->only);
 	if (warning)
 		return clause(warning);
 	if (unknown)
-		return g_strdup_printf("nothing found that blocks %s, but not all could be looked at",
+		return g_strdup_printf(
+			"nothing found that blocks %s, but not all could be looked at",
 			subject);
 	if (!report->wanted->len)
-		return g_strdup("nothing blocks on this host; no device was judged, name one with "
-				"--device");
+		return g_strdup(
+			"nothing blocks on this host; no device was judged, name one with "
+			"--device");
 	return g_strdup_printf("%s can be passed through", subject);
 }
 
@@ -153,7 +160,11 @@ static void put_answer(struct mp_page *page, const struct mp_preflight_report *r
 	g_autofree char *numbers = counts(report);
 	g_autofree char *text = g_strdup_printf("%s (%s)", sentence, numbers);
 
-	mp_page_para(page, 0, !ready ? MP_RED : open ? MP_YELLOW : MP_GREEN, label, INDENT, text);
+	mp_page_para(page, 0,
+		!ready ? MP_RED
+		: open ? MP_YELLOW
+		       : MP_GREEN,
+		label, INDENT, text);
 }
 
 /* --- what was looked at --- */
@@ -229,8 +240,8 @@ static void put_evidence(struct mp_page *page, const struct mp_finding *finding)
 }
 
 /* The next finding of the section after INDEX, if it is of the same check. */
-static const struct mp_finding *sibling(const struct mp_preflight_report *report, guint index,
-	const struct section *section)
+static const struct mp_finding *sibling(const struct mp_preflight_report *report,
+	guint index, const struct section *section)
 {
 	const struct mp_finding *finding = report->findings->pdata[index];
 
@@ -246,8 +257,8 @@ static const struct mp_finding *sibling(const struct mp_preflight_report *report
 }
 
 /* A finding that needs no attention: one paragraph. */
-static void put_brief(
-	struct mp_page *page, const struct mp_finding *finding, const struct section *section)
+static void put_brief(struct mp_page *page, const struct mp_finding *finding,
+	const struct section *section)
 {
 	const char *mark = page->style->unicode ? section->mark : section->ascii_mark;
 	g_autofree char *label = g_strdup_printf("%s %s:", mark, finding->id);
@@ -257,8 +268,8 @@ static void put_brief(
 		mp_page_para(page, INDENT, MP_BOLD, "Do", LABEL, finding->remedy);
 }
 
-static void put_heading(
-	struct mp_page *page, const struct mp_finding *finding, const struct section *section)
+static void put_heading(struct mp_page *page, const struct mp_finding *finding,
+	const struct section *section)
 {
 	const char *mark = page->style->unicode ? section->mark : section->ascii_mark;
 	g_autofree char *label = g_strdup_printf("%s %s", mark, finding->id);
@@ -282,8 +293,8 @@ static void put_finding(struct mp_page *page, const struct mp_preflight_report *
 	*heading = finding->id;
 	mp_page_para(page, INDENT, MP_PLAIN, "", INDENT, finding->summary);
 	if (is_waived(finding)) {
-		g_autofree char *text = g_strdup_printf("%s (it would be: %s)", finding->waiver,
-			mp_severity_name(finding->severity));
+		g_autofree char *text = g_strdup_printf("%s (it would be: %s)",
+			finding->waiver, mp_severity_name(finding->severity));
 
 		mp_page_para(page, INDENT, MP_FAINT, "Waived", LABEL, text);
 	}
@@ -296,7 +307,7 @@ static void put_finding(struct mp_page *page, const struct mp_preflight_report *
 static bool is_brief(const struct mp_page *page, const struct section *section)
 {
 	return section->severity <= MP_INFO && section != &waived_section &&
-		!page->style->verbose;
+	       !page->style->verbose;
 }
 
 static void put_section(struct mp_page *page, const struct mp_preflight_report *report,

@@ -7,7 +7,8 @@
 
 void mp_text_preflight(
 	const struct mp_preflight_report *, const struct mp_render_style *, FILE *out);
-void mp_text_list(const struct mp_list_report *, const struct mp_render_style *, FILE *out);
+void mp_text_list(
+	const struct mp_list_report *, const struct mp_render_style *, FILE *out);
 void mp_text_checks(const struct mp_render_style *, FILE *out);
 void mp_text_explain(const struct mp_check *, const struct mp_render_style *, FILE *out);
 

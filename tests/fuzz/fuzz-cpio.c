@@ -39,7 +39,8 @@ static struct seen read_in_pieces(const uint8_t *data, size_t size, size_t piece
 	for (size_t at = 0; at < size; at += piece) {
 		size_t used, n = MIN(piece, size - at);
 
-		if (mp_cpio_feed(cpio, (const char *)data + at, n, &used) != MP_CPIO_MORE) {
+		if (mp_cpio_feed(cpio, (const char *)data + at, n, &used) !=
+			MP_CPIO_MORE) {
 			g_assert(used <= n);
 			break;
 		}

@@ -11,11 +11,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(mp_profile) parsed = mp_profile_parse("f.yaml", (const char *)data, size, &error);
+	g_autoptr(mp_profile) parsed =
+		mp_profile_parse("f.yaml", (const char *)data, size, &error);
 
 	if (!parsed == !error)
 		abort();
-	if (error && (strncmp(error->message, "f.yaml:", 7) != 0 || strchr(error->message, '\n')))
+	if (error && (strncmp(error->message, "f.yaml:", 7) != 0 ||
+			     strchr(error->message, '\n')))
 		abort();
 	return 0;
 }

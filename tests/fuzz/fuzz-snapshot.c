@@ -14,7 +14,8 @@ static void look(const struct mp_snap_tree *tree, const struct mp_snap_node *nod
 		if ((node->has & (MP_SNAP_TEXT | MP_SNAP_BLOCK | MP_SNAP_BINARY)) &&
 			node->size <= MP_READ_FILE)
 			g_free(mp_snap_content(node));
-		if (mp_snap_child(tree, node->parent, node->name, node->name_length) != node)
+		if (mp_snap_child(tree, node->parent, node->name, node->name_length) !=
+			node)
 			abort();
 		if (node->child)
 			look(tree, node->child);

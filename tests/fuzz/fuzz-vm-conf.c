@@ -22,14 +22,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!profile)
 		return 0;
 	mp_vm_resolve(host, vm);
-	mp_checks_run(&(struct mp_check_ctx){
-			      .host = host,
-			      .profile = profile,
-			      .config = &config,
-			      .wanted = wanted,
-			      .vm = vm,
-			      .findings = findings,
-		      },
+	mp_checks_run(
+		&(struct mp_check_ctx){
+			.host = host,
+			.profile = profile,
+			.config = &config,
+			.wanted = wanted,
+			.vm = vm,
+			.findings = findings,
+		},
 		"vm-*");
 	return 0;
 }

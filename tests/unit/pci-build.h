@@ -114,7 +114,7 @@ static inline void model_port(struct mp_pci *port, unsigned type, struct mp_pci 
 	port->class_code = 0x060400;
 	port->pcie.present = true;
 	port->pcie.type = type;
-	port->acs = (struct mp_acs) { .present = true, .cap = 0x5f, .control = 0x1d };
+	port->acs = (struct mp_acs){ .present = true, .cap = 0x5f, .control = 0x1d };
 	child->parent = port;
 }
 

@@ -57,16 +57,20 @@ static void setup(struct fixture *x, const char *profile)
 		.driver = absent(),
 		.driver_module = absent(),
 		.driver_override = absent(),
-		.modalias = known("pci:v00001F9Dd00001100sv00001F9Dsd00000001bc12sc00i00"),
+		.modalias =
+			known("pci:v00001F9Dd00001100sv00001F9Dsd00000001bc12sc00i00"),
 	};
 	x->twin = x->card;
 	x->twin.bdf = "0000:87:00.0"; /* there once it has a bus number */
 	g_ptr_array_add(x->wanted, &x->card);
 	tree_put(&x->tree, "proc/sys/kernel/osrelease", NEW "\n");
-	tree_put(&x->tree, "proc/cpuinfo", "vendor_id\t: GenuineIntel\nflags\t\t: vmx\n\n");
+	tree_put(&x->tree, "proc/cpuinfo",
+		"vendor_id\t: GenuineIntel\nflags\t\t: vmx\n\n");
 	tree_put(&x->tree, "proc/modules", "kvm 1 0 - Live 0x0\n");
-	tree_put(&x->tree, "proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz-" NEW " root=/dev/sda1 ro quiet\n");
-	tree_put(&x->tree, "boot/grub/grub.cfg", "linux /boot/vmlinuz-" NEW " root=/dev/sda1 ro quiet\n");
+	tree_put(&x->tree, "proc/cmdline",
+		"BOOT_IMAGE=/boot/vmlinuz-" NEW " root=/dev/sda1 ro quiet\n");
+	tree_put(&x->tree, "boot/grub/grub.cfg",
+		"linux /boot/vmlinuz-" NEW " root=/dev/sda1 ro quiet\n");
 	tree_put(&x->tree, "etc/default/grub",
 		"GRUB_CMDLINE_LINUX=\"\"\nGRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n");
 	tree_put(&x->tree, "lib/modules/" NEW "/modules.dep",
@@ -121,13 +125,14 @@ static const struct mp_finding *run(struct fixture *x, const char *id)
 }
 
 /* The verdict and a part of what it says. */
-static void expect(struct fixture *x, const char *id, enum mp_severity severity, const char *part)
+static void expect(
+	struct fixture *x, const char *id, enum mp_severity severity, const char *part)
 {
 	const struct mp_finding *f = run(x, id);
 
 	if (f->severity != severity || !strstr(f->summary, part))
-		fail_msg("%s: %s: %s (wanted %s: %s)", id, mp_severity_name(f->severity), f->summary,
-			mp_severity_name(severity), part);
+		fail_msg("%s: %s: %s (wanted %s: %s)", id, mp_severity_name(f->severity),
+			f->summary, mp_severity_name(severity), part);
 	if ((severity == MP_UNSURE || severity >= MP_WARN) && (!f->remedy || !*f->remedy))
 		fail_msg("%s: no remedy for: %s", id, f->summary);
 }
@@ -157,9 +162,11 @@ static void config_of_the_binding(void **state G_GNUC_UNUSED)
 	expect(&x, "binding-early", MP_WARN, "nothing makes it come before metis");
 	tree_put(&x.tree, "etc/modules-load.d/vfio.conf", "vfio-pci\n");
 	expect(&x, "binding-early", MP_WARN, "whichever is loaded first");
-	tree_put(&x.tree, CONF, "options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
+	tree_put(&x.tree, CONF,
+		"options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
 	expect(&x, "binding-early", MP_PASS, "before any driver");
-	tree_put(&x.tree, CONF, "options vfio-pci ids=1f9d:1100\nsoftdep metis post: vfio-pci\n");
+	tree_put(&x.tree, CONF,
+		"options vfio-pci ids=1f9d:1100\nsoftdep metis post: vfio-pci\n");
 	expect(&x, "binding-early", MP_WARN, "");
 
 	tree_put(&x.tree, CONF, "blacklist metis\n");
@@ -169,7 +176,8 @@ static void config_of_the_binding(void **state G_GNUC_UNUSED)
 	expect(&x, "binding-config", MP_PASS, "kept away");
 
 	/* Of two ids= the last counts. */
-	tree_put(&x.tree, CONF, "options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
+	tree_put(&x.tree, CONF,
+		"options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
 	tree_put(&x.tree, "etc/modprobe.d/zz.conf", "options vfio-pci ids=8086:1\n");
 	expect(&x, "binding-config", MP_WARN, "the last one replaces");
 	teardown(&x);
@@ -183,8 +191,8 @@ static void config_of_a_generic_device(void **state G_GNUC_UNUSED)
 	expect(&x, "binding-config", MP_INFO, "metis takes the device");
 	tree_put(&x.tree, "lib/modules/" NEW "/modules.alias", "");
 	expect(&x, "binding-config", MP_PASS, "No module of the host wants");
-	g_autofree char *alias =
-		g_build_filename(x.tree.files.path, "lib/modules/" NEW "/modules.alias", NULL);
+	g_autofree char *alias = g_build_filename(
+		x.tree.files.path, "lib/modules/" NEW "/modules.alias", NULL);
 	g_remove(alias);
 	expect(&x, "binding-config", MP_UNSURE, "not known");
 	teardown(&x);
@@ -196,7 +204,8 @@ static void ids_that_take_the_hosts_own_card(void **state G_GNUC_UNUSED)
 
 	setup(&x, "metis");
 	x.twin.bus = 0x87;
-	tree_put(&x.tree, CONF, "options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
+	tree_put(&x.tree, CONF,
+		"options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
 	expect(&x, "binding-config", MP_FAIL, "0000:87:00.0");
 	expect_remedy(&x, "driverctl set-override 0000:86:00.0");
 	tree_put(&x.tree, CONF, "options vfio-pci ids=dead:beef\n");
@@ -232,7 +241,8 @@ static void what_cannot_be_read_never_passes(void **state G_GNUC_UNUSED)
 	g_autofree char *path = NULL;
 
 	setup(&x, "metis");
-	tree_put(&x.tree, CONF, "options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
+	tree_put(&x.tree, CONF,
+		"options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
 	tree_put(&x.tree, "etc/modprobe.d/zz.conf", "");
 	path = g_build_filename(x.tree.files.path, "etc/modprobe.d/zz.conf", NULL);
 	assert_int_equal(truncate(path, 100 * 1024 * 1024), 0);
@@ -249,7 +259,8 @@ static void images_are_judged_by_what_is_in_them(void **state G_GNUC_UNUSED)
 	struct fixture x;
 
 	setup(&x, "metis");
-	tree_put(&x.tree, CONF, "options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
+	tree_put(&x.tree, CONF,
+		"options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
 	expect(&x, "initramfs-binding", MP_UNSURE, "");
 	/* The driver is not inside: the image needs nothing. */
 	tree_put(&x.tree, IMAGE_OF(NEW), "archive zstd\nmodules ext4\n");
@@ -270,12 +281,14 @@ static void images_are_judged_by_what_is_in_them(void **state G_GNUC_UNUSED)
 		"archive zstd\nmodules vfio_pci\nfile conf/modules\n\tvfio_pci\n"
 		"file etc/modprobe.d/vfio.conf\n\toptions vfio-pci ids=8086:1\n");
 	expect(&x, "initramfs-binding", MP_WARN, "older options");
-	tree_put(&x.tree, IMAGE_OF(NEW), "archive zstd\nproblem zstd: did not end in time\n");
+	tree_put(&x.tree, IMAGE_OF(NEW),
+		"archive zstd\nproblem zstd: did not end in time\n");
 	expect(&x, "initramfs-binding", MP_UNSURE, "did not end in time");
 
 	/* Every kernel counts. */
 	tree_put(&x.tree, IMAGE_OF(NEW), "archive zstd\nmodules ext4\n");
-	tree_put(&x.tree, "lib/modules/" OLD "/modules.dep", "kernel/vfio-pci.ko:\nupdates/metis.ko:\n");
+	tree_put(&x.tree, "lib/modules/" OLD "/modules.dep",
+		"kernel/vfio-pci.ko:\nupdates/metis.ko:\n");
 	tree_put(&x.tree, "lib/modules/" OLD "/modules.builtin", "");
 	tree_put(&x.tree, IMAGE_OF(OLD), "archive zstd\nmodules metis\n");
 	expect(&x, "initramfs-binding", MP_WARN, OLD);
@@ -292,7 +305,8 @@ static void the_driver_now(void **state G_GNUC_UNUSED)
 	expect(&x, "binding-effective", MP_PASS, "vfio-pci");
 	x.card.driver = known("axl");
 	expect(&x, "binding-effective", MP_WARN, "axl drives the card");
-	tree_put(&x.tree, CONF, "options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
+	tree_put(&x.tree, CONF,
+		"options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n");
 	expect(&x, "binding-effective", MP_WARN, "although the configuration");
 	x.card.driver_override = known("none");
 	expect(&x, "binding-effective", MP_FAIL, "driver_override");
@@ -358,22 +372,27 @@ static void the_command_line(void **state G_GNUC_UNUSED)
 	expect(&x, "bootloader-known", MP_PASS, "GRUB");
 	expect(&x, "cmdline-running", MP_PASS, "");
 	expect(&x, "cmdline-staged", MP_PASS, "");
-	tree_put(&x.tree, "boot/config-" NEW, "# CONFIG_INTEL_IOMMU_DEFAULT_ON is not set\n");
+	tree_put(&x.tree, "boot/config-" NEW,
+		"# CONFIG_INTEL_IOMMU_DEFAULT_ON is not set\n");
 	expect(&x, "cmdline-running", MP_FAIL, "intel_iommu=on is missing");
 	expect_remedy(&x, "grub.d/metis-passthrough.cfg; update-grub");
-	tree_put(&x.tree, "proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 intel_iommu=on,sm_on iommu=pt\n");
+	tree_put(&x.tree, "proc/cmdline",
+		"BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 intel_iommu=on,sm_on iommu=pt\n");
 	expect(&x, "cmdline-running", MP_PASS, "");
 	expect(&x, "cmdline-staged", MP_WARN, "without intel_iommu=on,sm_on iommu=pt");
-	tree_put(&x.tree, "proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 intel_iommu=on intel_iommu=off\n");
+	tree_put(&x.tree, "proc/cmdline",
+		"BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 intel_iommu=on intel_iommu=off\n");
 	expect(&x, "cmdline-running", MP_FAIL, "intel_iommu=off switches VT-d off");
-	tree_put(&x.tree, "proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 intel_iommu=on amd_iommu=on\n");
+	tree_put(&x.tree, "proc/cmdline",
+		"BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 intel_iommu=on amd_iommu=on\n");
 	expect(&x, "cmdline-running", MP_INFO, "amd_iommu=on is no option");
 	tree_put(&x.tree, "proc/cmdline",
 		"BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 intel_iommu=on vfio-iommu-type1.allow_unsafe_interrupts=1\n");
 	expect(&x, "cmdline-running", MP_WARN, "forge interrupts");
 
 	/* A file that GRUB never reads. */
-	tree_put(&x.tree, "proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro quiet\n");
+	tree_put(&x.tree, "proc/cmdline",
+		"BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro quiet\n");
 	tree_put(&x.tree, "etc/kernel/cmdline", "root=ZFS=x intel_iommu=on\n");
 	expect(&x, "cmdline-staged", MP_WARN, "never reads");
 	expect_remedy(&x, "/etc/default/grub.d");
@@ -389,7 +408,9 @@ static void the_command_line(void **state G_GNUC_UNUSED)
 static void memory_for_a_vm(void **state G_GNUC_UNUSED)
 {
 	struct fixture x;
-	struct mp_vm vm = { .id = "101", .source = "/etc/pve/101.conf", .memory_mib = 8192 };
+	struct mp_vm vm = {
+		.id = "101", .source = "/etc/pve/101.conf", .memory_mib = 8192
+	};
 
 	setup(&x, "generic");
 	expect(&x, "memory-headroom", MP_UNSURE, "");
@@ -417,17 +438,22 @@ static void memory_for_a_vm(void **state G_GNUC_UNUSED)
 	vm.memory_mib = 4096;
 	vm.hugepages = "1024";
 	tree_put(&x.tree, "sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "0\n");
-	tree_put(&x.tree, "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "0\n");
+	tree_put(&x.tree, "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages",
+		"0\n");
 	expect(&x, "hugepages", MP_FAIL, "1024 MiB");
-	tree_put(&x.tree, "sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", "4\n");
-	tree_put(&x.tree, "sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "3\n");
+	tree_put(&x.tree, "sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages",
+		"4\n");
+	tree_put(&x.tree, "sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages",
+		"3\n");
 	expect(&x, "hugepages", MP_WARN, "wants 4 huge pages of 1024 MiB and 3 are free");
 	expect_remedy(&x, "hugepagesz=1024M hugepages=4");
-	tree_put(&x.tree, "sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "4\n");
+	tree_put(&x.tree, "sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages",
+		"4\n");
 	expect(&x, "hugepages", MP_PASS, "");
 	vm.hugepages = "any";
 	expect(&x, "hugepages", MP_PASS, "1024 MiB");
-	tree_put(&x.tree, "proc/self/limits", "Max locked memory         unlimited    unlimited bytes\n");
+	tree_put(&x.tree, "proc/self/limits",
+		"Max locked memory         unlimited    unlimited bytes\n");
 	expect(&x, "memlock", MP_PASS, "");
 	teardown(&x);
 }

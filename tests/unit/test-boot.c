@@ -36,8 +36,8 @@ static void the_last_switch_counts(void **state G_GNUC_UNUSED)
 {
 	static const char *const words[] = { "on", "off", NULL };
 
-	assert_string_equal(
-		mp_cmdline_last("intel_iommu=off,sm_on intel_iommu=on", "intel_iommu", words),
+	assert_string_equal(mp_cmdline_last("intel_iommu=off,sm_on intel_iommu=on",
+				    "intel_iommu", words),
 		"on");
 	assert_string_equal(mp_cmdline_last("a=on,off", "a", words), "off");
 	assert_null(mp_cmdline_last("a=sm_on", "a", words));
@@ -55,18 +55,21 @@ static void grub_defaults_append(void **state G_GNUC_UNUSED)
 	g_autoptr(mp_grub_default) g = mp_grub_default_new();
 	const char *why;
 
-	assert_string_equal(grub(g,
-				    "# a comment with GRUB_CMDLINE_LINUX_DEFAULT=`no`\n"
-				    "GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`\n"
-				    "GRUB_DISTRIBUTOR=$( . /etc/os-release; echo \"${NAME:-x)}\" )\n"
-				    "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet \\\n a=\\\"b\\\"\"\n",
-				    &why),
+	assert_string_equal(
+		grub(g,
+			"# a comment with GRUB_CMDLINE_LINUX_DEFAULT=`no`\n"
+			"GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`\n"
+			"GRUB_DISTRIBUTOR=$( . /etc/os-release; echo \"${NAME:-x)}\" )\n"
+			"GRUB_CMDLINE_LINUX_DEFAULT=\"quiet \\\n a=\\\"b\\\"\"\n",
+			&why),
 		"quiet  a=\"b\"");
 	assert_string_equal(
-		grub(g, "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT iommu=pt\"", &why),
+		grub(g, "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT iommu=pt\"",
+			&why),
 		"quiet  a=\"b\" iommu=pt");
 	assert_string_equal(
-		grub(g, "X='$no';export GRUB_CMDLINE_LINUX_DEFAULT=${X}$UNSET\\ y # end", &why),
+		grub(g, "X='$no';export GRUB_CMDLINE_LINUX_DEFAULT=${X}$UNSET\\ y # end",
+			&why),
 		"$no y");
 	assert_string_equal(mp_grub_default_get(g, "GRUB_CMDLINE_LINUX", &why), "");
 }
@@ -113,8 +116,9 @@ static void grub_defaults_are_bounded(void **state G_GNUC_UNUSED)
 	const char *why;
 
 	for (int i = 0; i < 64; i++)
-		g_string_append(text, "GRUB_CMDLINE_LINUX_DEFAULT=$GRUB_CMDLINE_LINUX_DEFAULT"
-				      "$GRUB_CMDLINE_LINUX_DEFAULT\n");
+		g_string_append(text,
+			"GRUB_CMDLINE_LINUX_DEFAULT=$GRUB_CMDLINE_LINUX_DEFAULT"
+			"$GRUB_CMDLINE_LINUX_DEFAULT\n");
 	assert_null(grub(g, text->str, &why));
 	assert_non_null(why);
 }
@@ -124,19 +128,21 @@ static void grub_defaults_forgive_what_is_apart(void **state G_GNUC_UNUSED)
 	g_autoptr(mp_grub_default) g = mp_grub_default_new();
 	const char *why;
 
-	assert_string_equal(grub(g,
-				    "GRUB_CMDLINE_LINUX_DEFAULT=a\n"
-				    "if [ -n \"$GRUB_CMDLINE_LINUX_DEFAULT\" ]; then GRUB_TIMEOUT=1; fi\n"
-				    "case x in\n  x) GRUB_TIMEOUT=3;;\nesac\n"
-				    "GRUB_CMDLINE_LINUX_DEFAULT=b",
-				    &why),
+	assert_string_equal(
+		grub(g,
+			"GRUB_CMDLINE_LINUX_DEFAULT=a\n"
+			"if [ -n \"$GRUB_CMDLINE_LINUX_DEFAULT\" ]; then GRUB_TIMEOUT=1; fi\n"
+			"case x in\n  x) GRUB_TIMEOUT=3;;\nesac\n"
+			"GRUB_CMDLINE_LINUX_DEFAULT=b",
+			&why),
 		"b");
 }
 
-#define LOADER_INFO \
+#define LOADER_INFO                                                                      \
 	"sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
-#define GRUB_CFG "menuentry 'Proxmox' {\n\tlinux\t/boot/vmlinuz root=/dev/pve/root ro quiet iommu=pt\n" \
-		 "}\nmenuentry x {\n linux /boot/vmlinuz root=/dev/pve/root single\n}\n"
+#define GRUB_CFG                                                                               \
+	"menuentry 'Proxmox' {\n\tlinux\t/boot/vmlinuz root=/dev/pve/root ro quiet iommu=pt\n" \
+	"}\nmenuentry x {\n linux /boot/vmlinuz root=/dev/pve/root single\n}\n"
 
 static void put_efi_text(struct tree *tree, const char *name, const char *text)
 {
@@ -161,16 +167,19 @@ static void plain_grub_is_known_by_its_mark(void **state G_GNUC_UNUSED)
 	const struct mp_boot *boot;
 
 	tree_open(&tree);
-	tree_put(&tree, "proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/pve/root ro quiet\n");
+	tree_put(&tree, "proc/cmdline",
+		"BOOT_IMAGE=/boot/vmlinuz root=/dev/pve/root ro quiet\n");
 	tree_put(&tree, "boot/grub/grub.cfg", GRUB_CFG);
-	tree_put(&tree, "etc/default/grub", "GRUB_CMDLINE_LINUX=\"\"\nGRUB_CMDLINE_LINUX_DEFAULT=quiet\n");
+	tree_put(&tree, "etc/default/grub",
+		"GRUB_CMDLINE_LINUX=\"\"\nGRUB_CMDLINE_LINUX_DEFAULT=quiet\n");
 	tree_put(&tree, "etc/default/grub.d/b.cfg",
 		"GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT b\"");
 	tree_put(&tree, "etc/default/grub.d/a.cfg",
 		"GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT a\"");
 	tree_put(&tree, "etc/default/grub.d/c.txt", "GRUB_CMDLINE_LINUX_DEFAULT=no");
 	/* Proves nothing: the installer writes it with GRUB too. */
-	tree_put(&tree, "etc/kernel/cmdline", "root=ZFS=rpool/ROOT/pve-1 intel_iommu=on\n");
+	tree_put(&tree, "etc/kernel/cmdline",
+		"root=ZFS=rpool/ROOT/pve-1 intel_iommu=on\n");
 	boot = probe(&tree);
 	assert_int_equal(boot->loader, MP_LOADER_GRUB);
 	assert_string_equal(boot->grub_default.text, "quiet a b");
@@ -186,10 +195,12 @@ static void the_boot_tool_is_told_from_grub(void **state G_GNUC_UNUSED)
 
 	tree_open(&tree);
 	tree_put(&tree, "etc/kernel/proxmox-boot-uuids", "ABCD-1234\n");
-	tree_put(&tree, "etc/kernel/cmdline", "root=ZFS=rpool/ROOT/pve-1 quiet\nsecond line\n");
+	tree_put(&tree, "etc/kernel/cmdline",
+		"root=ZFS=rpool/ROOT/pve-1 quiet\nsecond line\n");
 	tree_put(&tree, "sys/firmware/efi/runtime", "0x0\n");
-	tree_put(&tree, "proc/cmdline", "initrd=\\EFI\\proxmox\\6.8.12-4-pve\\initrd.img "
-					"root=ZFS=rpool/ROOT/pve-1\n");
+	tree_put(&tree, "proc/cmdline",
+		"initrd=\\EFI\\proxmox\\6.8.12-4-pve\\initrd.img "
+		"root=ZFS=rpool/ROOT/pve-1\n");
 	boot = probe(&tree);
 	assert_int_equal(boot->loader, MP_LOADER_PBT_SYSTEMD_BOOT);
 	assert_string_equal(boot->staged.text, "root=ZFS=rpool/ROOT/pve-1 quiet");
@@ -209,8 +220,10 @@ static void the_boot_tool_is_told_from_grub(void **state G_GNUC_UNUSED)
 
 	/* GRUB on the ESP, with the ESP's root as the kernel's place. */
 	put_efi_text(&tree, LOADER_INFO, "GRUB 2.12");
-	tree_put(&tree, "proc/cmdline", "BOOT_IMAGE=/vmlinuz-6.8.12-4-pve root=ZFS=rpool/ROOT/pve-1\n");
-	tree_put(&tree, "etc/default/grub", "GRUB_CMDLINE_LINUX='a'\nGRUB_CMDLINE_LINUX_DEFAULT='b'\n");
+	tree_put(&tree, "proc/cmdline",
+		"BOOT_IMAGE=/vmlinuz-6.8.12-4-pve root=ZFS=rpool/ROOT/pve-1\n");
+	tree_put(&tree, "etc/default/grub",
+		"GRUB_CMDLINE_LINUX='a'\nGRUB_CMDLINE_LINUX_DEFAULT='b'\n");
 	boot = probe(&tree);
 	assert_int_equal(boot->loader, MP_LOADER_PBT_GRUB);
 	assert_string_equal(boot->staged.text, "root=ZFS=rpool/ROOT/pve-1 ro a b");
@@ -238,13 +251,15 @@ static void other_ways_to_boot(void **state G_GNUC_UNUSED)
 	assert_int_equal(probe(&tree)->loader, MP_LOADER_UNKNOWN); /* GRUB left no mark */
 
 	tree_put(&tree, "proc/cmdline", "initrd=\\x\\initrd root=x\n");
-	tree_put(&tree, "boot/efi/loader/entries/a.conf", "title a\noptions root=x\noptions quiet\n");
+	tree_put(&tree, "boot/efi/loader/entries/a.conf",
+		"title a\noptions root=x\noptions quiet\n");
 	boot = probe(&tree);
 	assert_int_equal(boot->loader, MP_LOADER_SYSTEMD_BOOT);
 	assert_string_equal(boot->staged.text, "root=x quiet");
 	tree_put(&tree, "boot/efi/loader/entries/b.conf", "options root=x\n");
 	assert_int_equal(probe(&tree)->staged.know, MP_UNKNOWN);
-	put_efi_text(&tree, "sys/firmware/efi/efivars/StubInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
+	put_efi_text(&tree,
+		"sys/firmware/efi/efivars/StubInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
 		"systemd-stub 257");
 	assert_int_equal(probe(&tree)->loader, MP_LOADER_OTHER);
 	tree_close(&tree);

@@ -34,7 +34,8 @@ static struct mp_fact known(struct world *w, const char *text)
 	return mp_fact_known(w->host, "test", text);
 }
 
-static struct mp_pci *add_device(struct world *w, const char *bdf, unsigned bus, unsigned group)
+static struct mp_pci *add_device(
+	struct world *w, const char *bdf, unsigned bus, unsigned group)
 {
 	struct mp_pci *device = mp_host_alloc(w->host, sizeof(*device));
 	struct mp_group *members = mp_host_alloc(w->host, sizeof(*members));
@@ -94,8 +95,9 @@ static void world_init(struct world *w)
 	host->use->open_files = known(w, "looked");
 	host->modules = mp_host_alloc(host, sizeof(*host->modules));
 	host->modules->proc_modules = known(w, "read");
-	host->modules->loaded = mp_host_own(host,
-		g_hash_table_new(g_str_hash, g_str_equal), (GDestroyNotify)g_hash_table_unref);
+	host->modules->loaded =
+		mp_host_own(host, g_hash_table_new(g_str_hash, g_str_equal),
+			(GDestroyNotify)g_hash_table_unref);
 	host->guests = mp_host_alloc(host, sizeof(*host->guests));
 	host->guests->vms = mp_host_array(host);
 	host->guests->mappings = mp_host_array(host);
@@ -168,12 +170,14 @@ static void expect_finding(
 static bool has_evidence(const struct mp_finding *finding, const char *part)
 {
 	for (guint i = 0; i < finding->evidence->len; i++)
-		if (strstr(((struct mp_evidence *)finding->evidence->pdata[i])->value, part))
+		if (strstr(((struct mp_evidence *)finding->evidence->pdata[i])->value,
+			    part))
 			return true;
 	return false;
 }
 
-#define GOOD "machine: q35\nhostpci0: 86:00.0,pcie=1\nmemory: 8192\nballoon: 0\nagent: 1\n"
+#define GOOD                                                                             \
+	"machine: q35\nhostpci0: 86:00.0,pcie=1\nmemory: 8192\nballoon: 0\nagent: 1\n"
 
 static const struct {
 	const char *check;
@@ -197,7 +201,8 @@ static const struct {
 	{ "vm-machine", "machine: pc,viommu=intel\n", MP_FAIL, "Intel vIOMMU needs" },
 	{ "vm-machine", "machine: q35,viommu=intel,aw-bits=40\n", MP_FAIL, "39 or 48" },
 	{ "vm-machine", "machine: q35,aw-bits=48\n", MP_FAIL, "without a vIOMMU" },
-	{ "vm-machine", "machine: pc-q35-9.2+pve1,viommu=intel,aw-bits=39\n", MP_PASS, "fits" },
+	{ "vm-machine", "machine: pc-q35-9.2+pve1,viommu=intel,aw-bits=39\n", MP_PASS,
+		"fits" },
 
 	{ "vm-hostpci", GOOD, MP_PASS, "1 device" },
 	{ "vm-hostpci", "machine: q35\n", MP_FAIL, "does not get 0000:86:00.0" },
@@ -218,7 +223,8 @@ static const struct {
 
 	{ "vm-memory", GOOD, MP_PASS, "8192 MiB" },
 	{ "vm-memory", "hostpci0: 86:00.0\nmemory: 4096\n", MP_INFO, "balloon device" },
-	{ "vm-memory", "hostpci0: 86:00.0\nmemory: 4096\nballoon: 2048\n", MP_WARN, "pins all" },
+	{ "vm-memory", "hostpci0: 86:00.0\nmemory: 4096\nballoon: 2048\n", MP_WARN,
+		"pins all" },
 	{ "vm-memory", GOOD "hugepages: 1024\n", MP_FAIL, "need NUMA" },
 	{ "vm-memory", GOOD "hugepages: 4\nnuma: 1\n", MP_FAIL, "any, 2 or 1024" },
 	{ "vm-memory", GOOD "hugepages: 2\nnuma: 1\n", MP_PASS, "suit" },
@@ -230,18 +236,23 @@ static const struct {
 	{ "vm-viommu", GOOD, MP_PASS, "needs none" },
 	{ "vm-viommu", GOOD "machine: q35,viommu=intel\n", MP_WARN, "0x22" },
 	{ "vm-viommu", GOOD "machine: q35,viommu=virtio\n", MP_WARN, "virtio vIOMMU" },
-	{ "vm-viommu", GOOD "args: -device intel-iommu,caching-mode=on\n", MP_WARN, "0x22" },
+	{ "vm-viommu", GOOD "args: -device intel-iommu,caching-mode=on\n", MP_WARN,
+		"0x22" },
 	{ "vm-viommu", GOOD "args: -device intel-iommu,intremap=off\n", MP_PASS, "none" },
 
 	{ "vm-cpu-address-width", GOOD, MP_PASS, "40 bits" },
 	{ "vm-cpu-address-width", GOOD "cpu: host\n", MP_PASS, "46 bits" },
-	{ "vm-cpu-address-width", GOOD "cpu: host,phys-bits=52\n", MP_INFO, "52 address bits" },
-	{ "vm-cpu-address-width", GOOD "cpu: host,phys-bits=52\nbios: ovmf\n", MP_WARN, "BARs" },
+	{ "vm-cpu-address-width", GOOD "cpu: host,phys-bits=52\n", MP_INFO,
+		"52 address bits" },
+	{ "vm-cpu-address-width", GOOD "cpu: host,phys-bits=52\nbios: ovmf\n", MP_WARN,
+		"BARs" },
 
 	{ "vm-hookscript", GOOD, MP_SKIP, "no hookscript" },
 	{ "vm-hookscript", "hookscript: local:snippets/good\n", MP_PASS, "executable" },
-	{ "vm-hookscript", "hookscript: local:snippets/plain\n", MP_FAIL, "not executable" },
-	{ "vm-hookscript", "hookscript: local:snippets/gone\n", MP_FAIL, "does not exist" },
+	{ "vm-hookscript", "hookscript: local:snippets/plain\n", MP_FAIL,
+		"not executable" },
+	{ "vm-hookscript", "hookscript: local:snippets/gone\n", MP_FAIL,
+		"does not exist" },
 	{ "vm-hookscript", "hookscript: local:snippets/a/b\n", MP_FAIL, "form" },
 	{ "vm-hookscript", "hookscript: local:iso/good\n", MP_FAIL, "form" },
 	{ "vm-hookscript", "hookscript: nfs:snippets/x\n", MP_UNSURE, "not known" },
@@ -252,24 +263,33 @@ static const struct {
 	{ "vm-agent", "agent: 0\n", MP_INFO, "no guest agent" },
 
 	{ "vm-args", GOOD, MP_PASS, "no args" },
-	{ "vm-args", GOOD "args: -set device.hostpci0.x-no-kvm-intx=on\n", MP_PASS, "Nothing" },
+	{ "vm-args", GOOD "args: -set device.hostpci0.x-no-kvm-intx=on\n", MP_PASS,
+		"Nothing" },
 	{ "vm-args", GOOD "args: -set device.hostpci1.x=on\n", MP_FAIL, "hostpci1" },
-	{ "vm-args", GOOD "args: -device vfio-pci,host=87:00.0\n", MP_FAIL, "87:00.0 by args" },
+	{ "vm-args", GOOD "args: -device vfio-pci,host=87:00.0\n", MP_FAIL,
+		"87:00.0 by args" },
 	{ "vm-args", GOOD "args: -machine kernel-irqchip=split\n", MP_WARN, "split" },
-	{ "vm-args", GOOD "args: -device 'intel-iommu,intremap=on'\n", MP_FAIL, "caching-mode" },
-	{ "vm-args", GOOD "args: -device intel-iommu,caching-mode=on\n", MP_WARN, "puts it first" },
+	{ "vm-args", GOOD "args: -device 'intel-iommu,intremap=on'\n", MP_FAIL,
+		"caching-mode" },
+	{ "vm-args", GOOD "args: -device intel-iommu,caching-mode=on\n", MP_WARN,
+		"puts it first" },
 	{ "vm-args", GOOD "args: -name \"a\n", MP_FAIL, "cannot be split" },
-	{ "vm-args", GOOD "args: -set device.hostpci0.x-no-mmap=on\n", MP_WARN, "debugging" },
+	{ "vm-args", GOOD "args: -set device.hostpci0.x-no-mmap=on\n", MP_WARN,
+		"debugging" },
 
 	{ "card-interrupt-delivery", GOOD, MP_WARN, "0x25" },
-	{ "card-interrupt-delivery", GOOD "machine: q35,viommu=intel\n", MP_WARN, "0x22" },
-	{ "card-interrupt-delivery", GOOD "machine: q35,viommu=virtio\n", MP_WARN, "0x25" },
+	{ "card-interrupt-delivery", GOOD "machine: q35,viommu=intel\n", MP_WARN,
+		"0x22" },
+	{ "card-interrupt-delivery", GOOD "machine: q35,viommu=virtio\n", MP_WARN,
+		"0x25" },
 };
 
 static void add_storages(struct world *w)
 {
-	static const char text[] = "nfs: nfs\n\tpath /mnt/pve/nfs\n\nzfspool: zfs\n\tpool x\n";
-	static struct mp_snippet good = { "good", true, true }, plain = { "plain", true, false };
+	static const char text[] =
+		"nfs: nfs\n\tpath /mnt/pve/nfs\n\nzfspool: zfs\n\tpool x\n";
+	static struct mp_snippet good = { "good", true, true },
+				 plain = { "plain", true, false };
 	struct mp_storage *storage;
 
 	mp_storages_parse(w->host, w->host->guests, text, strlen(text));
@@ -277,7 +297,8 @@ static void add_storages(struct world *w)
 	storage->looked = known(w, "listed");
 	g_ptr_array_add(storage->files, &good);
 	g_ptr_array_add(storage->files, &plain);
-	mp_host_storage(w->host, "nfs")->looked = mp_fact_unknown(w->host, "/mnt/pve/nfs", "x");
+	mp_host_storage(w->host, "nfs")->looked =
+		mp_fact_unknown(w->host, "/mnt/pve/nfs", "x");
 }
 
 static void configurations(void **state G_GNUC_UNUSED)
@@ -354,7 +375,9 @@ static void amd_host(void **state G_GNUC_UNUSED)
 
 static void conflicts(void **state G_GNUC_UNUSED)
 {
-	struct mp_use_entry held = { .bdf = "0000:86:00.0", .kind = MP_USE_VM, .source = "x",
+	struct mp_use_entry held = { .bdf = "0000:86:00.0",
+		.kind = MP_USE_VM,
+		.source = "x",
 		.detail = "/dev/vfio/22 is open in kvm of VM 1011 (pid 7)" };
 	struct world w;
 	struct mp_vm *other;
@@ -427,7 +450,9 @@ static void mappings(void **state G_GNUC_UNUSED)
 
 static void host_use(void **state G_GNUC_UNUSED)
 {
-	struct mp_use_entry entry = { .bdf = "0000:86:00.0", .source = "/x", .detail = "chain" };
+	struct mp_use_entry entry = {
+		.bdf = "0000:86:00.0", .source = "/x", .detail = "chain"
+	};
 	struct mp_fact unread;
 	struct world w;
 
@@ -467,8 +492,11 @@ static void host_use(void **state G_GNUC_UNUSED)
 	expect_finding(&w, "device-host-use", MP_FAIL, "mounted");
 	entry.boots = true;
 	expect_finding(&w, "device-host-use", MP_FAIL, "boots from");
-	entry = (struct mp_use_entry){ .bdf = "0000:86:00.0", .kind = MP_USE_NETWORK,
-		.routes = true, .source = "/x", .detail = "eth0" };
+	entry = (struct mp_use_entry){ .bdf = "0000:86:00.0",
+		.kind = MP_USE_NETWORK,
+		.routes = true,
+		.source = "/x",
+		.detail = "eth0" };
 	expect_finding(&w, "device-host-use", MP_FAIL, "network goes through");
 	w.card->class_code = 0x060400;
 	expect_finding(&w, "device-host-use", MP_SKIP, "bridge");

@@ -40,7 +40,8 @@ static void errno_tells_absent_from_unknown(void **state G_GNUC_UNUSED)
 	assert_int_equal(mp_fact_errno(host, "/x", -ENOENT).know, MP_ABSENT);
 	assert_int_equal(mp_fact_errno(host, "/x", -EACCES).know, MP_UNKNOWN);
 	assert_int_equal(mp_fact_errno(host, "/x", -ENODATA).know, MP_UNKNOWN);
-	assert_string_equal(mp_fact_errno(host, "/x", -ENODATA).why, "not in this snapshot");
+	assert_string_equal(
+		mp_fact_errno(host, "/x", -ENODATA).why, "not in this snapshot");
 }
 
 int main(void)

@@ -23,7 +23,7 @@ struct judge {
 
 static void judge_init(struct judge *j)
 {
-	*j = (struct judge) { .host = mp_host_new("test", false) };
+	*j = (struct judge){ .host = mp_host_new("test", false) };
 	j->profile.name = (char *)"generic";
 	j->config.source = (char *)"config.yaml";
 	j->config.cards = g_ptr_array_new();
@@ -198,7 +198,7 @@ static void acs_is_walked_as_the_kernel_does(void **state G_GNUC_UNUSED)
 	model_join(j.host, group, card);
 	expect(&j, "group-acs-path", MP_PASS, "every port");
 	/* What a port cannot control counts as on (pci_acs_flags_enabled()). */
-	root->acs = (struct mp_acs) { .present = true, .cap = 0x0d, .control = 0x0d };
+	root->acs = (struct mp_acs){ .present = true, .cap = 0x0d, .control = 0x0d };
 	expect(&j, "group-acs-path", MP_PASS, "every port");
 	root->acs.control = 0x09;
 	expect(&j, "group-acs-path", MP_INFO, "0000:00:01.0, but the kernel knows");
@@ -218,7 +218,7 @@ static void acs_is_walked_as_the_kernel_does(void **state G_GNUC_UNUSED)
 	/* Functions of one device can talk inside of it. */
 	card->multifunction = true;
 	expect(&j, "group-acs-path", MP_WARN, "0000:04:00.0");
-	card->acs = (struct mp_acs) { .present = true };
+	card->acs = (struct mp_acs){ .present = true };
 	expect(&j, "group-acs-path", MP_PASS, "every port");
 	/* A conventional bridge does not isolate. */
 	down->pcie.present = false;
@@ -427,7 +427,7 @@ static void msix_pages_are_judged(void **state G_GNUC_UNUSED)
 	expect(&j, "device-msi", MP_INFO, "no interrupts");
 	((uint8_t *)card->config)[0x3d] = 1;
 	expect(&j, "device-msi", MP_WARN, "INTx");
-	card->msix = (struct mp_msix) { .present = true,
+	card->msix = (struct mp_msix){ .present = true,
 		.vectors = 33,
 		.table_offset = 0x2000,
 		.pba_offset = 0x3000 };
@@ -482,12 +482,12 @@ static void bars_need_addresses(void **state G_GNUC_UNUSED)
 	expect(&j, "device-bars", MP_UNSURE, "could not be read");
 	card->resource = mp_fact_known(j.host, "/test/resource", "test");
 	expect(&j, "device-bars", MP_INFO, "no BARs");
-	card->bars[0] = (struct mp_bar) { 0xee000000, 0xee000fff, 0x140204 };
+	card->bars[0] = (struct mp_bar){ 0xee000000, 0xee000fff, 0x140204 };
 	expect(&j, "device-bars", MP_PASS, "every BAR");
 	/* A ROM without a place is everyday. */
-	card->bars[6] = (struct mp_bar) { 0, 0xffff, 0x20000200 };
+	card->bars[6] = (struct mp_bar){ 0, 0xffff, 0x20000200 };
 	expect(&j, "device-bars", MP_PASS, "every BAR");
-	card->bars[2] = (struct mp_bar) { 0, 0x1ffffff, 0x20040200 };
+	card->bars[2] = (struct mp_bar){ 0, 0x1ffffff, 0x20040200 };
 	expect(&j, "device-bars", MP_FAIL, "BAR 2");
 	judge_clear(&j);
 }

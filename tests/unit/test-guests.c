@@ -20,7 +20,8 @@ static void make_node(struct sysroot *s)
 	sysroot_text(s, "run/qemu-server/101.pid", "4711\n");
 	sysroot_text(s, "run/qemu-server/102.pid", "4712\n");
 	sysroot_text(s, "proc/4712/cmdline", "bash");
-	sysroot_text(s, "run/qemu-server/pci-id-reservations", "0000:86:00.0 101 pid:4711\n");
+	sysroot_text(
+		s, "run/qemu-server/pci-id-reservations", "0000:86:00.0 101 pid:4711\n");
 	sysroot_text(s, "var/lib/vz/snippets/hook", "#!/bin/sh\n");
 }
 

@@ -27,8 +27,9 @@ static void put_member(GString *out, const char *name, unsigned mode, const char
 
 	pad(out);
 	g_string_append_printf(out,
-		"070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", 1u, mode, 0u, 0u, 1u,
-		0u, (unsigned)size, 0u, 0u, 0u, 0u, (unsigned)strlen(name) + 1, 0u);
+		"070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", 1u, mode,
+		0u, 0u, 1u, 0u, (unsigned)size, 0u, 0u, 0u, 0u,
+		(unsigned)strlen(name) + 1, 0u);
 	g_string_append_len(out, name, (gssize)strlen(name) + 1);
 	pad(out);
 	g_string_append_len(out, text ? text : "", (gssize)size);
@@ -48,7 +49,8 @@ static void put_end(GString *out)
 static void put_early(GString *out)
 {
 	put_member(out, "kernel", S_IFDIR | 0755, NULL);
-	put_file(out, "kernel/x86/microcode/GenuineIntel.bin", "070701 is no header here");
+	put_file(
+		out, "kernel/x86/microcode/GenuineIntel.bin", "070701 is no header here");
 	put_end(out);
 	while (out->len % 512)
 		g_string_append_c(out, '\0');
@@ -62,10 +64,14 @@ static void put_main(GString *out)
 		"options vfio-pci ids=1f9d:1100\nsoftdep nvme pre: vfio-pci");
 	put_file(out, "usr/lib/modprobe.d/vfio.conf", "options vfio-pci ids=dead:beef\n");
 	put_member(out, "etc/modprobe.d/link.conf", S_IFLNK | 0777, "vfio.conf");
-	put_file(out, "scripts/init-top/ours", "#!/bin/sh\necho vfio-pci > /sys/x/driver_override\n");
+	put_file(out, "scripts/init-top/ours",
+		"#!/bin/sh\necho vfio-pci > /sys/x/driver_override\n");
 	put_file(out, "scripts/init-top/udev", "#!/bin/sh\n");
-	put_file(out, "usr/lib/modules/" RELEASE "/kernel/drivers/vfio/pci/vfio-pci.ko.zst", "x");
-	put_file(out, "usr/lib/modules/" RELEASE "/kernel/drivers/nvme/host/nvme.ko", "xyz");
+	put_file(out,
+		"usr/lib/modules/" RELEASE "/kernel/drivers/vfio/pci/vfio-pci.ko.zst",
+		"x");
+	put_file(out, "usr/lib/modules/" RELEASE "/kernel/drivers/nvme/host/nvme.ko",
+		"xyz");
 	put_file(out, "usr/lib/modules/" RELEASE "/modules.dep", "xyz");
 	put_end(out);
 }
@@ -88,8 +94,9 @@ static bool compress(const char *program, const GString *in, GString *out)
 		return false;
 	}
 	assert_true(g_file_set_contents(file, in->str, (gssize)in->len, NULL));
-	assert_true(g_spawn_async_with_pipes(NULL, (char **)full, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
-		NULL, NULL, &pid, NULL, &stdout_fd, NULL, &error));
+	assert_true(g_spawn_async_with_pipes(NULL, (char **)full, NULL,
+		G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, NULL, &stdout_fd, NULL,
+		&error));
 	while ((got = read(stdout_fd, buffer, sizeof(buffer))) > 0)
 		g_string_append_len(out, buffer, got);
 	close(stdout_fd);
@@ -230,13 +237,17 @@ static void a_program_that_hangs_is_ended(void **state G_GNUC_UNUSED)
 	/* gzip waits for input that never comes. */
 	assert_int_equal(pipe(ends), 0);
 	struct mp_program_run runs[2] = {
-		{ .program = MP_PROGRAM_GZIP, .args = args, .input = ends[0], .sink = ignore },
+		{ .program = MP_PROGRAM_GZIP,
+			.args = args,
+			.input = ends[0],
+			.sink = ignore },
 		{ .program = MP_PROGRAM_GZIP, .args = args, .input = -1, .sink = ignore },
 	};
 
 	mp_programs_run(runs, 2, 1);
 	assert_string_equal(runs[0].problem, "gzip: did not end in time");
-	assert_non_null(strstr(runs[1].problem, "gzip: failed: gzip: stdin: unexpected end of file"));
+	assert_non_null(strstr(
+		runs[1].problem, "gzip: failed: gzip: stdin: unexpected end of file"));
 	g_free(runs[0].problem);
 	g_free(runs[1].problem);
 	close(ends[0]);

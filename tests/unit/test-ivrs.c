@@ -75,11 +75,11 @@ static void units_cover_what_they_list(void **state G_GNUC_UNUSED)
 	struct mp_ivrs *ivrs = load(host, "valid-two-units", &problem);
 
 	assert_true(mp_ivrs_ivhd_of(ivrs, &device)->base == 0xfd200000);
-	device = (struct mp_pci) { .bus = 0x40, .slot = 2 };
+	device = (struct mp_pci){ .bus = 0x40, .slot = 2 };
 	assert_true(mp_ivrs_ivhd_of(ivrs, &device)->base == 0xfd300000);
-	device = (struct mp_pci) { .bus = 0x42, .slot = 2 };
+	device = (struct mp_pci){ .bus = 0x42, .slot = 2 };
 	assert_true(mp_ivrs_ivhd_of(ivrs, &device)->base == 0xfd300000);
-	device = (struct mp_pci) { .bus = 0x50 };
+	device = (struct mp_pci){ .bus = 0x50 };
 	assert_null(mp_ivrs_ivhd_of(ivrs, &device));
 }
 

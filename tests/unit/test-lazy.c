@@ -19,7 +19,8 @@ static void functions_come_in_the_order_of_their_names(void **state)
 	assert_int_equal(some.strlen("four"), 4);
 	assert_int_equal(some.atoi("17"), 17);
 	/* Filled: nothing is looked for any more. */
-	assert_null(mp_lazy_load("libnothing-of-this-name.so.1", some_names, (void **)&some));
+	assert_null(
+		mp_lazy_load("libnothing-of-this-name.so.1", some_names, (void **)&some));
 }
 
 static void missing_library_is_named(void **state)

@@ -21,12 +21,14 @@ static struct mp_pci metis = {
 
 static void ids_are_read_as_the_driver_does(void **state G_GNUC_UNUSED)
 {
-	static const char *const taking[] = { "1f9d:1100", "8086:1,1f9d:1100", "0x1f9d:0x1100",
-		"1F9D:1100:1f9d", "1f9d:1100:ffffffff:1", "1f9d:1100:1f9d:0001:120000:ff0000",
-		"ffffffff:ffffffff:ffffffff:ffffffff:120000:ffff00", ",,1f9d:1100,", "1f9d:1100 x" };
-	static const char *const leaving[] = { "", "1f9d", "1f9d:", "1f9d:1101", "1f9d1100",
-		"1f9d:1100:1f9e", "1f9d:1100:1f9d:2", "1f9d:1100:1f9d:1:010000:ff0000",
-		"x,1f9d-1100", " 1f9d:1100x1f9d:1100" };
+	static const char *const taking[] = { "1f9d:1100", "8086:1,1f9d:1100",
+		"0x1f9d:0x1100", "1F9D:1100:1f9d", "1f9d:1100:ffffffff:1",
+		"1f9d:1100:1f9d:0001:120000:ff0000",
+		"ffffffff:ffffffff:ffffffff:ffffffff:120000:ffff00", ",,1f9d:1100,",
+		"1f9d:1100 x" };
+	static const char *const leaving[] = { "", "1f9d", "1f9d:", "1f9d:1101",
+		"1f9d1100", "1f9d:1100:1f9e", "1f9d:1100:1f9d:2",
+		"1f9d:1100:1f9d:1:010000:ff0000", "x,1f9d-1100", " 1f9d:1100x1f9d:1100" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(taking); i++)
 		if (!mp_vfio_ids_take(taking[i], &metis))
@@ -41,8 +43,8 @@ static void ids_are_read_as_the_driver_does(void **state G_GNUC_UNUSED)
 	assert_false(mp_vfio_ids_take(long_ids, &metis));
 }
 
-static const struct mp_modprobe_line *line_of(const GPtrArray *lines, enum mp_modprobe_kind kind,
-	const char *module)
+static const struct mp_modprobe_line *line_of(
+	const GPtrArray *lines, enum mp_modprobe_kind kind, const char *module)
 {
 	for (guint i = 0; i < lines->len; i++) {
 		const struct mp_modprobe_line *line = lines->pdata[i];
@@ -63,9 +65,11 @@ static void modprobe_d_has_precedence_and_order(void **state G_GNUC_UNUSED)
 		"options vfio-pci ids=1f9d:1100 \\\n disable_vga=1\nsoftdep metis pre: vfio-pci\n"
 		"# options vfio-pci ids=1:2\nblacklist metis\ninstall foo /bin/false\nnonsense\n"
 		"alias pci:v1f9d* metis\n");
-	tree_put(&tree, "usr/lib/modprobe.d/vfio.conf", "options vfio-pci ids=dead:beef\n");
+	tree_put(&tree, "usr/lib/modprobe.d/vfio.conf",
+		"options vfio-pci ids=dead:beef\n");
 	tree_put(&tree, "usr/lib/modprobe.d/a.conf", "options vfio_pci ids=aaaa:0001\n");
-	tree_put(&tree, "etc/modprobe.d/z.conf.dpkg-old", "options vfio-pci ids=dead:beef\n");
+	tree_put(&tree, "etc/modprobe.d/z.conf.dpkg-old",
+		"options vfio-pci ids=dead:beef\n");
 	tree_put(&tree, "proc/cmdline", "modprobe.blacklist=axl,nouveau quiet\n");
 	mp_probe_modules(tree.host, tree.root);
 
@@ -75,11 +79,15 @@ static void modprobe_d_has_precedence_and_order(void **state G_GNUC_UNUSED)
 	assert_string_equal(ids, "1f9d:1100");
 	assert_string_equal(file, "/etc/modprobe.d/vfio.conf");
 	assert_true(mp_modprobe_vfio_takes(tree.host, &metis, &file));
-	assert_string_equal(line_of(lines, MP_MODPROBE_SOFTDEP, "metis")->value, "pre: vfio-pci");
+	assert_string_equal(
+		line_of(lines, MP_MODPROBE_SOFTDEP, "metis")->value, "pre: vfio-pci");
 	assert_non_null(line_of(lines, MP_MODPROBE_BLACKLIST, "metis"));
-	assert_string_equal(line_of(lines, MP_MODPROBE_BLACKLIST, "axl")->file, "/proc/cmdline");
-	assert_string_equal(line_of(lines, MP_MODPROBE_INSTALL, "foo")->value, "/bin/false");
-	assert_string_equal(line_of(lines, MP_MODPROBE_ALIAS, "metis")->value, "pci:v1f9d*");
+	assert_string_equal(
+		line_of(lines, MP_MODPROBE_BLACKLIST, "axl")->file, "/proc/cmdline");
+	assert_string_equal(
+		line_of(lines, MP_MODPROBE_INSTALL, "foo")->value, "/bin/false");
+	assert_string_equal(
+		line_of(lines, MP_MODPROBE_ALIAS, "metis")->value, "pci:v1f9d*");
 	for (guint i = 0; i < lines->len; i++) {
 		const struct mp_modprobe_line *line = lines->pdata[i];
 
@@ -151,7 +159,8 @@ static void every_installed_kernel_is_known(void **state G_GNUC_UNUSED)
 
 	tree_open(&tree);
 	tree_put(&tree, "proc/sys/kernel/osrelease", "6.8.12-4-pve\n");
-	tree_put(&tree, "proc/modules", "vfio_pci 16384 0 - Live 0x0\nkvm 1 0 - Live 0x0\n");
+	tree_put(&tree, "proc/modules",
+		"vfio_pci 16384 0 - Live 0x0\nkvm 1 0 - Live 0x0\n");
 	tree_put(&tree, "usr/lib/modules/6.14.0-2-pve/modules.dep",
 		"kernel/drivers/vfio/pci/vfio-pci.ko.zst: kernel/drivers/vfio/vfio.ko.zst\n"
 		"updates/dkms/metis.ko:\n");
@@ -161,7 +170,8 @@ static void every_installed_kernel_is_known(void **state G_GNUC_UNUSED)
 		"# x\nalias pci:v00001F9Dd00001100sv*sd*bc*sc*i* metis\n"
 		"alias pci:v*d*sv*sd*bc12sc00i* generic-accel\n"
 		"alias pci:v00001F9Dd00001101sv*sd*bc*sc*i* other\n");
-	tree_put(&tree, "usr/lib/modules/6.8.12-4-pve/modules.dep", "kernel/vfio-pci.ko:\n");
+	tree_put(&tree, "usr/lib/modules/6.8.12-4-pve/modules.dep",
+		"kernel/vfio-pci.ko:\n");
 	tree_put(&tree, "usr/lib/modules/6.5.0-gone/kernel/x.ko", "");
 	tree_put(&tree, "boot/config-6.14.0-2-pve",
 		"#\n# CONFIG_INTEL_IOMMU_DEFAULT_ON is not set\nCONFIG_IOMMU_DEFAULT_PASSTHROUGH=y\n");

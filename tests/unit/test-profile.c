@@ -26,8 +26,8 @@ static void refused(const char *text, const char *message)
 	assert_null(profile);
 	assert_non_null(error);
 	if (strcmp(error->message, message) != 0)
-		fail_msg("expected: %s\n     got: %s\n     for: %.300s", message, error->message,
-			text);
+		fail_msg("expected: %s\n     got: %s\n     for: %.300s", message,
+			error->message, text);
 }
 
 static void bad_files_name_line_column_key_and_reason(void **state G_GNUC_UNUSED)
@@ -52,8 +52,9 @@ static void bad_files_name_line_column_key_and_reason(void **state G_GNUC_UNUSED
 		{ HEAD "default: \"true\"\n",
 			"x.yaml:4:10: default: must be true or false, not 'true'" },
 		{ HEAD "ids: 1f9d:1100\n", "x.yaml:4:6: ids: must be a list" },
-		{ HEAD "ids: [1f9d]\n", "x.yaml:4:7: ids[0]: '1f9d' is not VENDOR:DEVICE, four "
-					"hex digits each" },
+		{ HEAD "ids: [1f9d]\n",
+			"x.yaml:4:7: ids[0]: '1f9d' is not VENDOR:DEVICE, four "
+			"hex digits each" },
 		{ HEAD "ids: ['1f9d:1100', '1f9d:11000']\n",
 			"x.yaml:4:20: ids[1]: '1f9d:11000' is not VENDOR:DEVICE, four hex digits "
 			"each" },
@@ -61,7 +62,8 @@ static void bad_files_name_line_column_key_and_reason(void **state G_GNUC_UNUSED
 		{ HEAD "classes: ['01080']\n",
 			"x.yaml:4:11: classes[0]: '01080' is not a PCI class of 2, 4 or 6 hex "
 			"digits" },
-		{ HEAD "modules: [a, b, a]\n", "x.yaml:4:17: modules[2]: 'a' is there twice" },
+		{ HEAD "modules: [a, b, a]\n",
+			"x.yaml:4:17: modules[2]: 'a' is there twice" },
 		{ HEAD "engine: warp\n",
 			"x.yaml:4:9: engine: 'warp' is not one of: dw-edma, edu, nvme" },
 		{ HEAD "reset: {settle_ms: 120001}\n",
@@ -93,12 +95,16 @@ static void bad_files_name_line_column_key_and_reason(void **state G_GNUC_UNUSED
 			"x.yaml:4:1: unknown key 'title2'; known here: name, title, default, ids, "
 			"classes, modules, drivers, engine, interrupts, reset, guest, "
 			"known_bad" },
-		{ HEAD "engine: !!str edu\n", "x.yaml:4:9: engine: tags are not allowed" },
+		{ HEAD "engine: !!str edu\n",
+			"x.yaml:4:9: engine: tags are not allowed" },
 		{ HEAD "---\nname: y\n", "x.yaml:4:1: only one document is allowed" },
-		{ HEAD "engine: \"e\\0du\"\n", "x.yaml:4:9: engine: holds a control character" },
-		{ HEAD "engine: \"\\e[2J\"\n", "x.yaml:4:9: engine: holds a control character" },
+		{ HEAD "engine: \"e\\0du\"\n",
+			"x.yaml:4:9: engine: holds a control character" },
+		{ HEAD "engine: \"\\e[2J\"\n",
+			"x.yaml:4:9: engine: holds a control character" },
 		{ HEAD "engine: [\n", "x.yaml:4:9: engine: must be a text, not a list" },
-		{ HEAD "modules: [a\n", "x.yaml:5:1: not YAML: did not find expected ',' or ']'" },
+		{ HEAD "modules: [a\n",
+			"x.yaml:5:1: not YAML: did not find expected ',' or ']'" },
 		{ HEAD "\tengine: edu\n",
 			"x.yaml:4:1: not YAML: found character that cannot start any token" },
 	};
@@ -165,8 +171,10 @@ static void every_key_arrives(void **state G_GNUC_UNUSED)
 	assert_string_equal(profile->name, "x");
 	assert_string_equal(profile->title, "A: title");
 	assert_true(profile->by_default);
-	assert_int_equal(g_array_index(profile->ids, struct mp_profile_id, 0).vendor, 0x1f9d);
-	assert_int_equal(g_array_index(profile->ids, struct mp_profile_id, 0).device, 0x11aa);
+	assert_int_equal(
+		g_array_index(profile->ids, struct mp_profile_id, 0).vendor, 0x1f9d);
+	assert_int_equal(
+		g_array_index(profile->ids, struct mp_profile_id, 0).device, 0x11aa);
 	classes = (const void *)profile->classes->data;
 	assert_int_equal(classes[0].code, 0x010800);
 	assert_int_equal(classes[0].mask, 0xffff00);
@@ -185,7 +193,8 @@ static void every_key_arrives(void **state G_GNUC_UNUSED)
 	assert_string_equal(bad->reason, "because");
 }
 
-static struct mp_pci *device(struct mp_host *host, uint16_t vendor, uint16_t id, uint32_t class)
+static struct mp_pci *device(
+	struct mp_host *host, uint16_t vendor, uint16_t id, uint32_t class)
 {
 	struct mp_pci *pci = mp_host_alloc(host, sizeof(*pci));
 
@@ -255,8 +264,10 @@ static void installed_profiles_come_first(void **state G_GNUC_UNUSED)
 	g_autoptr(mp_profile) profile = NULL;
 
 	g_setenv("METIS_PASSTHROUGH_PROFILES", dir, TRUE);
-	write_profile(dir, "mine.yaml", "name: mine\ntitle: M\ninterrupts: {delivery: config-space}\n");
-	write_profile(dir, "edu.yaml", "name: edu\ntitle: Mine\ninterrupts: {delivery: config-space}\n");
+	write_profile(dir, "mine.yaml",
+		"name: mine\ntitle: M\ninterrupts: {delivery: config-space}\n");
+	write_profile(dir, "edu.yaml",
+		"name: edu\ntitle: Mine\ninterrupts: {delivery: config-space}\n");
 	write_profile(dir, "README", "not a profile");
 	names = mp_profile_names();
 	list = g_strjoinv(" ", names);
@@ -266,7 +277,8 @@ static void installed_profiles_come_first(void **state G_GNUC_UNUSED)
 	assert_string_equal(profile->title, "Mine");
 
 	/* Called otherwise than its file: refused, not silently another profile. */
-	write_profile(dir, "nvme.yaml", "name: mine\ntitle: M\ninterrupts: {delivery: config-space}\n");
+	write_profile(dir, "nvme.yaml",
+		"name: mine\ntitle: M\ninterrupts: {delivery: config-space}\n");
 	assert_null(mp_profile_load("nvme", &error));
 	assert_non_null(strstr(error->message, "nvme.yaml:1:1: name: is 'mine'"));
 	g_clear_error(&error);
@@ -287,7 +299,8 @@ static void installed_profiles_come_first(void **state G_GNUC_UNUSED)
 
 static void names_cannot_leave_the_directory(void **state G_GNUC_UNUSED)
 {
-	static const char *const names[] = { "", ".", "..", "Metis", "a b", "metis.yaml" };
+	static const char *const names[] = { "", ".", "..", "Metis", "a b",
+		"metis.yaml" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
 		g_autoptr(GError) error = NULL;

@@ -19,8 +19,8 @@ struct fixture {
 	struct mp_preflight_report report;
 };
 
-static struct mp_finding *add(struct fixture *f, const char *id, enum mp_severity severity,
-	const char *subject, const char *summary)
+static struct mp_finding *add(struct fixture *f, const char *id,
+	enum mp_severity severity, const char *subject, const char *summary)
 {
 	struct mp_finding *finding = mp_finding_new(id, severity, subject, "%s", summary);
 
@@ -47,7 +47,8 @@ static int setup(void **state)
 	f->report.host = f->host;
 	f->report.profile = "metis";
 	f->report.wanted = g_ptr_array_new();
-	f->report.findings = g_ptr_array_new_with_free_func((GDestroyNotify)mp_finding_free);
+	f->report.findings =
+		g_ptr_array_new_with_free_func((GDestroyNotify)mp_finding_free);
 	add_device(f, "0000:86:00.0");
 	*state = f;
 	return 0;
@@ -72,21 +73,26 @@ static void add_everything(struct fixture *f)
 	finding = add(f, "interrupt-remapping-active", MP_FAIL, "host",
 		"Interrupt remapping is off, so VFIO refuses to hand out the device.");
 	mp_finding_evidence(finding, "/proc/interrupts", "PCI-MSI, IO-APIC");
-	mp_finding_evidence(finding, "/sys/class/iommu/dmar0/intel-iommu/ecap", "f000000000f0df");
-	mp_finding_remedy(finding, "Remove intremap=off from the kernel command line:\n"
-				   "  sed -i s/intremap=off// /etc/default/grub && update-grub");
+	mp_finding_evidence(
+		finding, "/sys/class/iommu/dmar0/intel-iommu/ecap", "f000000000f0df");
+	mp_finding_remedy(finding,
+		"Remove intremap=off from the kernel command line:\n"
+		"  sed -i s/intremap=off// /etc/default/grub && update-grub");
 	finding = add(f, "device-reset-method", MP_WARN, "0000:86:00.0",
 		"0000:86:00.0 can only be reset by a bus reset.");
 	mp_finding_remedy(finding, "Test stop and start of the VM before production.");
 	add(f, "memlock", MP_UNSURE, "host", "The limit could not be read.");
-	add(f, "posted-interrupts", MP_INFO, "host", "Posted interrupts are not available.");
-	finding = add(f, "device-numa", MP_FAIL, "0000:86:00.0", "The card is on another node.");
+	add(f, "posted-interrupts", MP_INFO, "host",
+		"Posted interrupts are not available.");
+	finding = add(f, "device-numa", MP_FAIL, "0000:86:00.0",
+		"The card is on another node.");
 	finding->waiver = g_strdup("measured, fast enough");
 	add(f, "hugepages", MP_SKIP, "host", "No VM was named.");
 	f->report.exit_code = MP_EXIT_FINDING;
 }
 
-static char *render(const struct fixture *f, const char *format, struct mp_render_style style)
+static char *render(
+	const struct fixture *f, const char *format, struct mp_render_style style)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -129,13 +135,13 @@ static void assert_in_order(const char *text, const char *const *parts)
 static void the_first_line_is_the_answer(void **state)
 {
 	struct fixture *f = *state;
-	g_autofree char *empty = NULL, *good = NULL, *unsure = NULL, *strict = NULL, *bad = NULL,
-			  *warned = NULL;
+	g_autofree char *empty = NULL, *good = NULL, *unsure = NULL, *strict = NULL,
+			*bad = NULL, *warned = NULL;
 
 	add(f, "iommu-active", MP_PASS, "host", "The IOMMU is active.");
 	good = render(f, "text", (struct mp_render_style){ 0 });
-	assert_true(g_str_has_prefix(
-		good, "READY: 0000:86:00.0 [1f9d:1100] can be passed through (1 passed)\n"));
+	assert_true(g_str_has_prefix(good,
+		"READY: 0000:86:00.0 [1f9d:1100] can be passed through (1 passed)\n"));
 
 	add(f, "memlock", MP_UNSURE, "host", "The limit could not be read.");
 	unsure = render(f, "text", (struct mp_render_style){ 0 });
@@ -144,8 +150,10 @@ static void the_first_line_is_the_answer(void **state)
 		"could be looked at (1 passed, 1 unknown)\n"));
 
 	/* Of two warnings the one about the card, not the one about the host. */
-	add(f, "iommu-default-domain", MP_WARN, "host", "The default domain is identity.");
-	add(f, "card-host-driver-loaded", MP_WARN, "0000:86:00.0", "The driver was loaded.");
+	add(f, "iommu-default-domain", MP_WARN, "host",
+		"The default domain is identity.");
+	add(f, "card-host-driver-loaded", MP_WARN, "0000:86:00.0",
+		"The driver was loaded.");
 	warned = render(f, "text", (struct mp_render_style){ 0 });
 	assert_true(g_str_has_prefix(warned,
 		"READY, BUT: The driver was loaded (1 passed, 2 warnings, 1 unknown)\n"));
@@ -166,8 +174,9 @@ static void the_first_line_is_the_answer(void **state)
 	g_ptr_array_set_size(f->report.findings, 1);
 	f->report.exit_code = MP_EXIT_OK;
 	empty = render(f, "text", (struct mp_render_style){ 0 });
-	assert_true(g_str_has_prefix(empty, "READY: nothing blocks on this host; no device was "
-					    "judged, name one with --device (1 passed)\n"));
+	assert_true(g_str_has_prefix(empty,
+		"READY: nothing blocks on this host; no device was "
+		"judged, name one with --device (1 passed)\n"));
 }
 
 static void blocking_comes_first_and_everything_is_told(void **state)
@@ -262,7 +271,8 @@ static void color_and_unicode_follow_the_style(void **state)
 
 	add_everything(f);
 	add(f, "boot\xc3\xa9", MP_WARN, "host", "Caf\xc3\xa9 \xe2\x80\x94 \xe6\xbc\xa2");
-	color = render(f, "text", (struct mp_render_style){ .color = true, .unicode = true });
+	color = render(
+		f, "text", (struct mp_render_style){ .color = true, .unicode = true });
 	assert_contains(color, "\033[1;31mNOT READY:\033[0m");
 	plain = render(f, "text", (struct mp_render_style){ 0 });
 	for (const char *p = plain; *p; p++)
@@ -331,12 +341,12 @@ static unsigned attribute(xmlNode *node, const char *name)
 	return (unsigned)value;
 }
 
-static void check_junit(const struct fixture *f, unsigned failures, unsigned errors,
-	unsigned skipped)
+static void check_junit(
+	const struct fixture *f, unsigned failures, unsigned errors, unsigned skipped)
 {
 	g_autofree char *text = render(f, "junit", (struct mp_render_style){ 0 });
-	xmlDoc *doc = xmlReadMemory(
-		text, (int)strlen(text), "report.xml", NULL, XML_PARSE_NOERROR | XML_PARSE_NONET);
+	xmlDoc *doc = xmlReadMemory(text, (int)strlen(text), "report.xml", NULL,
+		XML_PARSE_NOERROR | XML_PARSE_NONET);
 	xmlNode *root;
 
 	if (!doc)

@@ -101,7 +101,8 @@ static void nothing_outside_is_read(void **state)
 	/* The same from an open directory, where plain names take a shorter way. */
 	assert_int_equal(mp_root_dir(f->root, "dir", &dir), 0);
 	assert_int_equal(mp_dir_read(dir, "deep", MP_READ_ATTR, &data, NULL), -ENOENT);
-	assert_int_equal(mp_dir_read(dir, "../../canary", MP_READ_ATTR, &data, NULL), -ENOENT);
+	assert_int_equal(
+		mp_dir_read(dir, "../../canary", MP_READ_ATTR, &data, NULL), -ENOENT);
 	assert_int_equal(mp_dir_read(dir, "..", MP_READ_ATTR, &data, NULL), -EISDIR);
 }
 
@@ -158,7 +159,8 @@ static void fifos_and_devices_are_not_opened(void **state)
 	/* /dev/zero never ends: had it been opened, the answer would be -EFBIG. */
 	if (mknod(zero, S_IFCHR | 0600, (1 << 8) | 5) == 0) {
 		assert_reads(f->root, "dir/zero", -EINVAL);
-		assert_int_equal(mp_dir_read(dir, "zero", MP_READ_ATTR, &data, NULL), -EINVAL);
+		assert_int_equal(
+			mp_dir_read(dir, "zero", MP_READ_ATTR, &data, NULL), -EINVAL);
 	} else {
 		print_message("no device nodes here: that half is not tested\n");
 	}
@@ -176,7 +178,8 @@ static void sizes_are_bounded(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, 1ll << 40), 0); /* sparse */
 	close(fd);
-	assert_int_equal(mp_root_read(f->root, "huge", MP_READ_FILE, &data, NULL), -EFBIG);
+	assert_int_equal(
+		mp_root_read(f->root, "huge", MP_READ_FILE, &data, NULL), -EFBIG);
 	assert_int_equal(mp_root_read(f->root, "dir/file", 7, &data, &size), 0);
 	assert_int_equal(size, 7);
 	assert_int_equal(data[7], 0);
@@ -279,8 +282,8 @@ struct looks {
 	GString *log;
 };
 
-static void note(void *user, enum mp_look look, const char *path, int err, const char *data,
-	size_t size, const struct mp_stat *st G_GNUC_UNUSED)
+static void note(void *user, enum mp_look look, const char *path, int err,
+	const char *data, size_t size, const struct mp_stat *st G_GNUC_UNUSED)
 {
 	struct looks *looks = user;
 
@@ -309,13 +312,12 @@ static void every_look_is_recorded(void **state)
 	mp_dir_read(dir, "nofile", MP_READ_ATTR, &data, NULL);
 	mp_root_record(f->root, NULL, NULL);
 	mp_root_stat(f->root, "dir", &st);
-	assert_string_equal(looks.log->str,
-		"0 dir/file 0 inside\n"
-		"1 link 0 dir\n"
-		"2 dir 0 file\n"
-		"3 gone -2 \n"
-		"4 link 0 \n"
-		"0 link/nofile -2 \n");
+	assert_string_equal(looks.log->str, "0 dir/file 0 inside\n"
+					    "1 link 0 dir\n"
+					    "2 dir 0 file\n"
+					    "3 gone -2 \n"
+					    "4 link 0 \n"
+					    "0 link/nofile -2 \n");
 	g_string_free(looks.log, TRUE);
 }
 
@@ -331,7 +333,7 @@ static bool forbid_openat2(int error)
 	struct sock_fprog program = { G_N_ELEMENTS(filter), filter };
 
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }
 
 /* In a child: 0 as it must be, 77 no filters here, else what went wrong. */
@@ -346,7 +348,8 @@ static int without_openat2(const char *tree, int error)
 	root = mp_root_open(tree, &why);
 	if (root)
 		return 1;
-	if (!g_error_matches(why, MP_ERROR, MP_ERROR_IO) || !strstr(why->message, "openat2"))
+	if (!g_error_matches(why, MP_ERROR, MP_ERROR_IO) ||
+		!strstr(why->message, "openat2"))
 		return 2;
 	live = mp_root_open("/", NULL);
 	if (!live || mp_root_list(live, "", &names) != 0)
@@ -397,12 +400,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_outside_is_read, start, stop),
 		cmocka_unit_test_setup_teardown(links_inside_work, start, stop),
 		cmocka_unit_test_setup_teardown(loops_end, start, stop),
-		cmocka_unit_test_setup_teardown(fifos_and_devices_are_not_opened, start, stop),
+		cmocka_unit_test_setup_teardown(
+			fifos_and_devices_are_not_opened, start, stop),
 		cmocka_unit_test_setup_teardown(sizes_are_bounded, start, stop),
 		cmocka_unit_test_setup_teardown(listings_are_bounded, start, stop),
 		cmocka_unit_test_setup_teardown(odd_names_come_as_they_are, start, stop),
 		cmocka_unit_test_setup_teardown(what_is_forbidden_is_said, start, stop),
-		cmocka_unit_test_setup_teardown(what_disappears_is_not_there, start, stop),
+		cmocka_unit_test_setup_teardown(
+			what_disappears_is_not_there, start, stop),
 		cmocka_unit_test_setup_teardown(every_look_is_recorded, start, stop),
 		cmocka_unit_test_setup_teardown(no_openat2_is_a_clear_error, start, stop),
 		cmocka_unit_test_setup_teardown(only_hosts_are_opened, start, stop),

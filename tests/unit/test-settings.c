@@ -17,25 +17,26 @@ static struct mp_config *parse(const char *text, GError **error)
 static void every_key_arrives(void **state G_GNUC_UNUSED)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(mp_config) config = parse("cards:\n"
-					    "  - address: 86:00.0\n"
-					    "    id: 1F9D:1100\n"
-					    "    subsystem: 1f9d:0001\n"
-					    "    serial: '0x00E04C68'\n"
-					    "    slot: '3'\n"
-					    "    group_members: ['0000:86:00.0', 10000:E1:00.0]\n"
-					    "  - address: '0000:87:00.0'\n"
-					    "vm: 101\n"
-					    "binding: address\n"
-					    "hugepages: 1024\n"
-					    "viommu: off\n"
-					    "waivers:\n"
-					    "  - check: 'iommu-*'\n"
-					    "    subject: host\n"
-					    "    reason: >-\n"
-					    "      lab machine,\n"
-					    "      known\n",
-		&error);
+	g_autoptr(mp_config) config =
+		parse("cards:\n"
+		      "  - address: 86:00.0\n"
+		      "    id: 1F9D:1100\n"
+		      "    subsystem: 1f9d:0001\n"
+		      "    serial: '0x00E04C68'\n"
+		      "    slot: '3'\n"
+		      "    group_members: ['0000:86:00.0', 10000:E1:00.0]\n"
+		      "  - address: '0000:87:00.0'\n"
+		      "vm: 101\n"
+		      "binding: address\n"
+		      "hugepages: 1024\n"
+		      "viommu: off\n"
+		      "waivers:\n"
+		      "  - check: 'iommu-*'\n"
+		      "    subject: host\n"
+		      "    reason: >-\n"
+		      "      lab machine,\n"
+		      "      known\n",
+			&error);
 	const struct mp_pin *pin;
 	const struct mp_waiver *waiver;
 
@@ -76,11 +77,13 @@ static void an_empty_file_wants_nothing(void **state G_GNUC_UNUSED)
 static void bad_files_are_refused(void **state G_GNUC_UNUSED)
 {
 	static const char *const cases[][2] = {
-		{ "card: []\n", "c.yaml:1:1: unknown key 'card'; known here: cards, vm, binding, "
-				"hugepages, viommu, waivers" },
+		{ "card: []\n",
+			"c.yaml:1:1: unknown key 'card'; known here: cards, vm, binding, "
+			"hugepages, viommu, waivers" },
 		{ "cards: [{}]\n", "c.yaml:1:10: cards[0]: key 'address' is missing" },
-		{ "cards: [{address: 86}]\n", "c.yaml:1:19: cards[0].address: '86' is not a PCI "
-					      "address ([DDDD:]BB:DD.F)" },
+		{ "cards: [{address: 86}]\n",
+			"c.yaml:1:19: cards[0].address: '86' is not a PCI "
+			"address ([DDDD:]BB:DD.F)" },
 		{ "cards: [{address: '86:00.0', serial: 12}]\n",
 			"c.yaml:1:38: cards[0].serial: '12' is not a serial number in hex such as "
 			"0x00e04c6811223344" },

@@ -66,35 +66,35 @@ static char *list(struct mp_root *root, const char *path)
 	return err ? g_strdup_printf("error %d", err) : g_strjoinv(" ", names);
 }
 
-static const char small[] = HEAD
-	"tool: test\nmissing: absent\n"
-	"\n"
-	"# a comment\n"
-	"[/sys/devices/pci0000:00/0000:00:01.0]\n"
-	"vendor = 0x8086\n"
-	"resource :\n"
-	"| one\n"
-	"|\n"
-	"| | three\n"
-	"\\ no feed\n"
-	"empty :\n"
-	"config x 6\n"
-	"| 0: 86 80\n"
-	"| 4: ff\n"
-	"vpd ! read EACCES\n"
-	"driver -> ../../../bus/pci/drivers/pcieport\n"
-	"[/sys/bus/pci/devices]\n"
-	"0000:00:01.0 -> ../../../devices/pci0000:00/0000:00:01.0\n"
-	"[/sys/bus/pci/drivers/pcieport]\n"
-	"bind ! EACCES\n"
-	"[/]\n"
-	"abs -> /sys/bus/pci/devices/0000:00:01.0/vendor\n"
-	"up -> ../../../sys/bus\n"
-	"a -> b\n"
-	"b -> a\n"
-	"odd\\x20name = 1\n"
-	"etc ? dir 0755 0 1700000000\n"
-	"[end 14]\n";
+static const char small[] =
+	HEAD "tool: test\nmissing: absent\n"
+	     "\n"
+	     "# a comment\n"
+	     "[/sys/devices/pci0000:00/0000:00:01.0]\n"
+	     "vendor = 0x8086\n"
+	     "resource :\n"
+	     "| one\n"
+	     "|\n"
+	     "| | three\n"
+	     "\\ no feed\n"
+	     "empty :\n"
+	     "config x 6\n"
+	     "| 0: 86 80\n"
+	     "| 4: ff\n"
+	     "vpd ! read EACCES\n"
+	     "driver -> ../../../bus/pci/drivers/pcieport\n"
+	     "[/sys/bus/pci/devices]\n"
+	     "0000:00:01.0 -> ../../../devices/pci0000:00/0000:00:01.0\n"
+	     "[/sys/bus/pci/drivers/pcieport]\n"
+	     "bind ! EACCES\n"
+	     "[/]\n"
+	     "abs -> /sys/bus/pci/devices/0000:00:01.0/vendor\n"
+	     "up -> ../../../sys/bus\n"
+	     "a -> b\n"
+	     "b -> a\n"
+	     "odd\\x20name = 1\n"
+	     "etc ? dir 0755 0 1700000000\n"
+	     "[end 14]\n";
 
 static void contents_come_back(void **state G_GNUC_UNUSED)
 {
@@ -103,13 +103,15 @@ static void contents_come_back(void **state G_GNUC_UNUSED)
 	size_t size = 0;
 
 	assert_content(root, "sys/bus/pci/devices/0000:00:01.0/vendor", "0x8086\n");
-	assert_content(root, "/sys/devices/pci0000:00//./0000:00:01.0/vendor", "0x8086\n");
+	assert_content(
+		root, "/sys/devices/pci0000:00//./0000:00:01.0/vendor", "0x8086\n");
 	assert_content(root, "sys/devices/pci0000:00/0000:00:01.0/resource",
 		"one\n\n| three\nno feed");
 	assert_content(root, "sys/devices/pci0000:00/0000:00:01.0/empty", "");
 	assert_content(root, "odd name", "1\n");
 	assert_int_equal(mp_root_read(root, "sys/bus/pci/devices/0000:00:01.0/config",
-				 MP_READ_ATTR, &config, &size), 0);
+				 MP_READ_ATTR, &config, &size),
+		0);
 	assert_int_equal(size, 6);
 	assert_memory_equal(config, "\x86\x80\0\0\xff\0", 6);
 }
@@ -129,7 +131,8 @@ static void links_stay_inside(void **state G_GNUC_UNUSED)
 	g_autofree char *target = NULL, *names = list(root, "up/pci");
 
 	assert_content(root, "abs", "0x8086\n");
-	assert_content(root, "up/pci/devices/0000:00:01.0/../0000:00:01.0/vendor", "0x8086\n");
+	assert_content(
+		root, "up/pci/devices/0000:00:01.0/../0000:00:01.0/vendor", "0x8086\n");
 	assert_string_equal(names, "devices drivers");
 	assert_int_equal(read_error(root, "a"), -ELOOP);
 	assert_int_equal(mp_root_readlink(root, "a", &target), 0);
@@ -145,9 +148,10 @@ static void what_is_not_told(void **state G_GNUC_UNUSED)
 	assert_int_equal(read_error(root, "nothing"), -ENOENT);
 	assert_int_equal(read_error(root, "sys/bus"), -EISDIR);
 	assert_int_equal(read_error(root, "abs/x"), -ENOTDIR);
-	assert_int_equal(read_error(root, "sys/bus/pci/devices/0000:00:01.0/vpd"), -EACCES);
 	assert_int_equal(
-		read_error(root, "sys/bus/pci/devices/0000:00:01.0/driver/bind"), -EACCES);
+		read_error(root, "sys/bus/pci/devices/0000:00:01.0/vpd"), -EACCES);
+	assert_int_equal(read_error(root, "sys/bus/pci/devices/0000:00:01.0/driver/bind"),
+		-EACCES);
 	assert_int_equal(mp_root_readlink(root, "sys/bus", &target), -EINVAL);
 	assert_int_equal(mp_root_stat(root, "etc", &st), 0);
 	assert_int_equal(st.type, MP_FILE_DIRECTORY);
@@ -159,7 +163,8 @@ static void what_is_not_told(void **state G_GNUC_UNUSED)
 
 static void unknown_is_not_absent(void **state G_GNUC_UNUSED)
 {
-	g_autoptr(mp_root) root = replay(HEAD "missing: unknown\n"
+	g_autoptr(mp_root) root = replay(HEAD
+		"missing: unknown\n"
 		"[/sys/x]\n. /\n| a b\n| link\nb/c = 1\nlink -> /elsewhere\nlink/below = 2\n"
 		"[/]\n- gone gone/deep\nhidden ! list EPERM\n[end]\n");
 	g_autofree char *names = list(root, "sys/x"), *other = list(root, "sys"),
@@ -221,7 +226,8 @@ static void faults_are_named(void **state G_GNUC_UNUSED)
 		{ HEAD "[/a]\nb :\n|x\n[end]\n", ":4: expected a space" },
 		{ HEAD "[/a]\nb x 2\n| 0: 00 00 00\n[end]\n", ":4: expected '| OFFSET" },
 		{ HEAD "[/a]\nb x 2\n| 0: 0\n[end]\n", ":4: expected '| OFFSET" },
-		{ HEAD "[/a]\nb x 2\n| fffffffff: 00\n[end]\n", ":4: expected '| OFFSET" },
+		{ HEAD "[/a]\nb x 2\n| fffffffff: 00\n[end]\n",
+			":4: expected '| OFFSET" },
 		{ HEAD "[/a]\nb x 2\n| \n[end]\n", ":4: expected '| OFFSET" },
 		{ HEAD "[/a]\nb x 99999999999\n[end]\n", ":3: not a size" },
 		{ HEAD "[/a]\nb ? pipe 0 0 0\n[end]\n", ":3: expected '? TYPE" },
@@ -240,7 +246,8 @@ static void faults_are_named(void **state G_GNUC_UNUSED)
 		assert_null(open_text(cases[i].text, strlen(cases[i].text), &error));
 		assert_true(g_error_matches(error, MP_ERROR, MP_ERROR_INPUT));
 		if (!strstr(error->message, cases[i].message))
-			fail_msg("expected '%s', got '%s'", cases[i].message, error->message);
+			fail_msg("expected '%s', got '%s'", cases[i].message,
+				error->message);
 	}
 }
 
@@ -273,10 +280,14 @@ static void fill(struct sysroot *s)
 	sysroot_text(s, "feed", "\n");
 	sysroot_text(s, "look like/[a]", "| x\n\\ y\n[end]\n");
 	sysroot_text(s, "look like/-", "- z\n");
-	sysroot_text(s, "look like/#\xff", "\tGr\xc3\xbc\xc3\x9f" "e\n");
+	sysroot_text(s, "look like/#\xff",
+		"\tGr\xc3\xbc\xc3\x9f"
+		"e\n");
 	sysroot_write(s, "binary", "\0\1\2", 3);
 	sysroot_text(s, "terminal", nasty);
-	sysroot_text(s, "c1", "\xc2\x9b" "2J\n");
+	sysroot_text(s, "c1",
+		"\xc2\x9b"
+		"2J\n");
 	sysroot_link(s, "link", "to  a\\b\nc");
 	sysroot_link(s, "in", "look like");
 	sysroot_mkdir(s, "bare");
@@ -285,9 +296,10 @@ static void fill(struct sysroot *s)
 /* The same looks at any root. */
 static void look(struct mp_root *root)
 {
-	static const char *const files[] = { "one", "two", "empty", "feed", "binary", "terminal",
-		"c1", "link", "gone", "gone/deeper", "look like/[a]", "look like/-",
-		"look like/#\xff", "look like/none", "in/-", "bare", "one/x" };
+	static const char *const files[] = { "one", "two", "empty", "feed", "binary",
+		"terminal", "c1", "link", "gone", "gone/deeper", "look like/[a]",
+		"look like/-", "look like/#\xff", "look like/none", "in/-", "bare",
+		"one/x" };
 	struct mp_stat st;
 	struct mp_dir *dir = NULL;
 	char **names = NULL;
@@ -394,8 +406,9 @@ static void the_file_is_text(void **state G_GNUC_UNUSED)
 
 static void failures_are_told(void **state G_GNUC_UNUSED)
 {
-	g_autoptr(mp_root) root = replay(HEAD "missing: absent\n[/]\n"
-		"a ! read EACCES\nb ! read ENOENT\nc ! read EIO\nd = 1\n[end]\n");
+	g_autoptr(mp_root) root = replay(
+		HEAD "missing: absent\n[/]\n"
+		     "a ! read EACCES\nb ! read ENOENT\nc ! read EIO\nd = 1\n[end]\n");
 	g_autoptr(mp_snapshot) snapshot = mp_snapshot_new();
 	g_autoptr(GPtrArray) failures = NULL;
 	g_autofree char *text = NULL;
@@ -431,12 +444,12 @@ static void write_config(struct sysroot *s, const char *path, uint64_t serial)
 	sysroot_write(s, path, config, sizeof(config));
 }
 
-static const char *const secrets[] = { "bc:24:11:5e:c7:e7", "BC:24:11:5E:C7:E7", "bc24115ec7e7",
-	"10.20.30.40", "2a02:8388:17:2::42", "2a0283880017000200000000000000", "281E140A",
-	"9f8b6c1e-3d52-4a7e-9d0b-1b2c3d4e5f60", "hunter2", "S4EWNX0M123456",
-	"babbage", "mainframe7", "AB12-CD34", "0025388b91d0b3d5", "Ada Lovelace",
-	"ZyXwVuTsRqPoNmLkJiHgFeDcBa9876543210",
-	"abCdEf-ghIj", "0x5002538e90b5c7f2" };
+static const char *const secrets[] = { "bc:24:11:5e:c7:e7", "BC:24:11:5E:C7:E7",
+	"bc24115ec7e7", "10.20.30.40", "2a02:8388:17:2::42",
+	"2a0283880017000200000000000000", "281E140A",
+	"9f8b6c1e-3d52-4a7e-9d0b-1b2c3d4e5f60", "hunter2", "S4EWNX0M123456", "babbage",
+	"mainframe7", "AB12-CD34", "0025388b91d0b3d5", "Ada Lovelace",
+	"ZyXwVuTsRqPoNmLkJiHgFeDcBa9876543210", "abCdEf-ghIj", "0x5002538e90b5c7f2" };
 
 static void plant_secrets(struct sysroot *s)
 {
@@ -451,17 +464,20 @@ static void plant_secrets(struct sysroot *s)
 	sysroot_text(s, "etc/pve/mapping/pci.cfg",
 		"metis\n\tmap id=1f9d:1100,node=mainframe7,path=0000:86:00.0\n"
 		"\tmap id=1f9d:1100,node=babbage,path=0000:86:00.0\n");
-	sysroot_text(s, "proc/cmdline", "root=UUID=9f8b6c1e-3d52-4a7e-9d0b-1b2c3d4e5f60 "
+	sysroot_text(s, "proc/cmdline",
+		"root=UUID=9f8b6c1e-3d52-4a7e-9d0b-1b2c3d4e5f60 "
 		"ip=10.20.30.40::0.0.0.0 rootpassword=hunter2 quiet iommu.passthrough=1\n");
 	sysroot_text(s, "etc/kernel/proxmox-boot-uuids", "AB12-CD34\n");
-	sysroot_text(s, "proc/net/route", "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n"
+	sysroot_text(s, "proc/net/route",
+		"Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n"
 		"vmbr0\t00000000\t281E140A\t0003\t0\t0\t0\t00000000\n");
 	sysroot_text(s, "proc/net/ipv6_route",
 		"2a028388001700020000000000000042 80 00000000000000000000000000000000 00 "
 		"00000000000000000000000000000000 00000100 00000001 00000000 00000001 vmbr0\n");
 	sysroot_text(s, "sys/class/net/enxbc24115ec7e7/address", "bc:24:11:5e:c7:e7\n");
 	sysroot_text(s, "sys/class/nvme/nvme0/serial", "S4EWNX0M123456      \n");
-	sysroot_text(s, "run/udev/data/b259:3", "S:disk/by-id/nvme-Disk_S4EWNX0M123456\n"
+	sysroot_text(s, "run/udev/data/b259:3",
+		"S:disk/by-id/nvme-Disk_S4EWNX0M123456\n"
 		"E:ID_SERIAL=Disk_S4EWNX0M123456\nE:ID_SERIAL_SHORT=S4EWNX0M123456\n"
 		"E:ID_WWN=0x5002538e90b5c7f2\nE:ID_FS_TYPE=LVM2_member\n"
 		"E:ID_FS_UUID=abCdEf-ghIj-KlMn-OpQr-StUv-WxYz-aBcDeF\n");
@@ -471,7 +487,8 @@ static void plant_secrets(struct sysroot *s)
 	sysroot_text(s, "metis-passthrough/klog",
 		"[ 1.0] nvme nvme0: nvme-Samsung_S4EWNX0M123456 at 2a02:8388:17:2::42\n"
 		"[ 2.0] mainframe7 pci 0000:86:00.0: [1f9d:1100]\n");
-	sysroot_text(s, "etc/metis-passthrough/config.yaml", "serial: 0x0025388b91d0b3d5\n");
+	sysroot_text(
+		s, "etc/metis-passthrough/config.yaml", "serial: 0x0025388b91d0b3d5\n");
 	write_config(s, "sys/bus/pci/devices/0000:86:00.0/config", 0x0025388b91d0b3d5);
 	write_config(s, "sys/bus/pci/devices/0000:87:00.0/config", 0x0025388b91d0b3d6);
 }
@@ -479,13 +496,14 @@ static void plant_secrets(struct sysroot *s)
 static char *scrubbed(struct sysroot *s)
 {
 	static const char *const files[] = { "etc/hostname", "proc/sys/kernel/hostname",
-		"etc/pve/nodes/mainframe7/qemu-server/101.conf", "etc/pve/mapping/pci.cfg",
-		"proc/cmdline", "etc/kernel/proxmox-boot-uuids", "proc/net/route",
-		"proc/net/ipv6_route", "sys/class/net/enxbc24115ec7e7/address",
-		"sys/class/nvme/nvme0/serial", "run/udev/data/b259:3",
-		"sys/block/dm-0/dm/uuid",
+		"etc/pve/nodes/mainframe7/qemu-server/101.conf",
+		"etc/pve/mapping/pci.cfg", "proc/cmdline",
+		"etc/kernel/proxmox-boot-uuids", "proc/net/route", "proc/net/ipv6_route",
+		"sys/class/net/enxbc24115ec7e7/address", "sys/class/nvme/nvme0/serial",
+		"run/udev/data/b259:3", "sys/block/dm-0/dm/uuid",
 		"sys/class/dmi/id/bios_version", "metis-passthrough/klog",
-		"etc/metis-passthrough/config.yaml", "sys/bus/pci/devices/0000:86:00.0/config",
+		"etc/metis-passthrough/config.yaml",
+		"sys/bus/pci/devices/0000:86:00.0/config",
 		"sys/bus/pci/devices/0000:87:00.0/config" };
 	g_autoptr(mp_root) root = mp_root_open(s->path, NULL);
 	g_autoptr(mp_snapshot) snapshot = mp_snapshot_new();
@@ -496,7 +514,8 @@ static char *scrubbed(struct sysroot *s)
 	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
 		g_autofree char *data = NULL;
 
-		assert_int_equal(mp_root_read(root, files[i], MP_READ_ATTR, &data, NULL), 0);
+		assert_int_equal(
+			mp_root_read(root, files[i], MP_READ_ATTR, &data, NULL), 0);
 	}
 	mp_root_list(root, "sys/class/net", &nets);
 	mp_root_list(root, "etc/pve/nodes", &nodes);
@@ -554,7 +573,8 @@ static void replacements_agree(void **state G_GNUC_UNUSED)
 	assert_content(root, "proc/net/route",
 		"Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n"
 		"vmbr0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\n");
-	assert_content(root, "sys/class/net/enx020000000001/address", "02:00:00:00:00:01\n");
+	assert_content(
+		root, "sys/class/net/enx020000000001/address", "02:00:00:00:00:01\n");
 	assert_content(root, "sys/class/dmi/id/bios_version", "10.1.2.7\n");
 	/* The pin of the configuration still fits the card; the other card has another one. */
 	assert_content(root, "etc/metis-passthrough/config.yaml",

@@ -23,11 +23,12 @@ static struct mp_pci *add_device(struct mp_host *host, const char *bdf)
 }
 
 /* A block device below the PCI function BDF, NUMBER is MAJOR:MINOR. */
-static void put_block(
-	struct sysroot *s, const char *bdf, const char *disk, const char *part, const char *number)
+static void put_block(struct sysroot *s, const char *bdf, const char *disk,
+	const char *part, const char *number)
 {
 	const char *name = part ? part : disk;
-	g_autofree char *tail = part ? g_strdup_printf("%s/%s", disk, part) : g_strdup(disk);
+	g_autofree char *tail =
+		part ? g_strdup_printf("%s/%s", disk, part) : g_strdup(disk);
 	g_autofree char *target = g_strdup_printf(
 		"../../devices/pci0000:00/0000:00:01.0/%s/nvme/nvme0/%s", bdf, tail);
 	g_autofree char *link = g_strdup_printf("sys/class/block/%s", name);
@@ -64,15 +65,17 @@ static void put_virtual(
 static void put_mapper(
 	struct sysroot *s, const char *name, const char *dm_name, const char *uuid)
 {
-	g_autofree char *a = g_strdup_printf("sys/devices/virtual/block/%s/dm/name", name);
-	g_autofree char *b = g_strdup_printf("sys/devices/virtual/block/%s/dm/uuid", name);
+	g_autofree char *a =
+		g_strdup_printf("sys/devices/virtual/block/%s/dm/name", name);
+	g_autofree char *b =
+		g_strdup_printf("sys/devices/virtual/block/%s/dm/uuid", name);
 
 	sysroot_text(s, a, dm_name);
 	sysroot_text(s, b, uuid);
 }
 
-static const struct mp_use_entry *find(
-	const struct mp_host *host, const char *bdf, enum mp_use_kind kind, const char *part)
+static const struct mp_use_entry *find(const struct mp_host *host, const char *bdf,
+	enum mp_use_kind kind, const char *part)
 {
 	for (guint i = 0; i < host->use->entries->len; i++) {
 		const struct mp_use_entry *entry = host->use->entries->pdata[i];
@@ -132,7 +135,8 @@ static void plain_root(void **state G_GNUC_UNUSED)
 	assert_int_equal(host->use->unreadable->len, 0);
 	assert_int_equal(host->use->entries->len, 2);
 	assert_true(boots(host, NVME0));
-	assert_string_equal(find(host, NVME0, MP_USE_MOUNT, "")->detail, "/dev/nvme0n1p2 -> /");
+	assert_string_equal(
+		find(host, NVME0, MP_USE_MOUNT, "")->detail, "/dev/nvme0n1p2 -> /");
 	assert_false(boots(host, NVME1));
 	assert_non_null(find(host, NVME1, MP_USE_MOUNT, "/mnt/my disk"));
 	sysroot_clear(&s);
@@ -181,7 +185,8 @@ static void crypt_on_raid(void **state G_GNUC_UNUSED)
 	put_block(&s, NVME0, "nvme0n1", "nvme0n1p1", "259:1");
 	put_block(&s, NVME1, "nvme1n1", "nvme1n1p1", "259:6");
 	put_virtual(&s, "md0", "9:0", "nvme0n1p1 nvme1n1p1");
-	sysroot_link(&s, "sys/class/block/md0p1", "../../devices/virtual/block/md0/md0p1");
+	sysroot_link(
+		&s, "sys/class/block/md0p1", "../../devices/virtual/block/md0/md0p1");
 	sysroot_mkdir(&s, "sys/devices/virtual/block/md0/md0p1");
 	put_virtual(&s, "dm-0", "253:0", "md0p1");
 	put_mapper(&s, "dm-0", "luks-x\n", "CRYPT-LUKS2-abc\n");
@@ -282,7 +287,8 @@ static void nvme_multipath_finds_controllers(void **state G_GNUC_UNUSED)
 		"../../../pci0000:00/" NVME1 "/nvme/nvme3");
 	sysroot_link(&s, "sys/class/nvme-subsystem/nvme-subsys0/subsystem",
 		"../../pci0000:00/" CARD "/x");
-	sysroot_text(&s, "proc/self/mountinfo", "25 1 259:2 / / rw - ext4 /dev/nvme0n1p2 rw\n");
+	sysroot_text(&s, "proc/self/mountinfo",
+		"25 1 259:2 / / rw - ext4 /dev/nvme0n1p2 rw\n");
 	host = sysroot_probe(&s, mp_probe_use);
 	assert_true(boots(host, NVME0));
 	assert_true(boots(host, NVME1));
@@ -302,7 +308,8 @@ static void vmd_counts_with_its_disk(void **state G_GNUC_UNUSED)
 	sysroot_init(&s);
 	sysroot_link(&s, "sys/class/block/nvme0n1", target);
 	sysroot_link(&s, "sys/dev/block/259:0", target);
-	sysroot_text(&s, "proc/self/mountinfo", "25 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
+	sysroot_text(
+		&s, "proc/self/mountinfo", "25 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
 	host = mp_host_new("test", false);
 	add_device(host, "0000:00:0e.0")->class_code = 0x010400;
 	add_device(host, "10000:e0:06.0")->header_type = 1;
@@ -373,11 +380,12 @@ static void missing_mounts_are_unknown(void **state G_GNUC_UNUSED)
 }
 
 /* A network interface; BDF NULL: virtual. */
-static void put_net(struct sysroot *s, const char *bdf, const char *name, const char *flags)
+static void put_net(
+	struct sysroot *s, const char *bdf, const char *name, const char *flags)
 {
-	g_autofree char *dir = bdf ?
-		g_strdup_printf("devices/pci0000:00/%s/net/%s", bdf, name) :
-		g_strdup_printf("devices/virtual/net/%s", name);
+	g_autofree char *dir =
+		bdf ? g_strdup_printf("devices/pci0000:00/%s/net/%s", bdf, name)
+		    : g_strdup_printf("devices/virtual/net/%s", name);
 	g_autofree char *link = g_strdup_printf("sys/class/net/%s", name);
 	g_autofree char *target = g_strdup_printf("../../%s", dir);
 	g_autofree char *attribute = g_strdup_printf("sys/%s/flags", dir);
@@ -425,13 +433,15 @@ static void network_uses(void **state G_GNUC_UNUSED)
 	put_net(&s, NULL, "bond0.7", "0x1003\n");
 	/* eth2 -> vmbr1, for guests only */
 	put_net(&s, "0000:04:00.0", "eth2", "0x1003\n");
-	sysroot_link(&s, NET("0000:04:00.0", "eth2") "/master", "../../virtual/net/vmbr1");
+	sysroot_link(
+		&s, NET("0000:04:00.0", "eth2") "/master", "../../virtual/net/vmbr1");
 	sysroot_link(&s, NET("0000:04:00.0", "eth2") "/upper_vmbr1", "../vmbr1");
 	sysroot_mkdir(&s, NET("0000:04:00.0", "eth2") "/brport");
 	put_net(&s, NULL, "vmbr1", "0x1003\n");
 	/* eth3 -> vmbr0, known by its master alone */
 	put_net(&s, "0000:04:00.1", "eth3", "0x1003\n");
-	sysroot_link(&s, NET("0000:04:00.1", "eth3") "/master", "../../virtual/net/vmbr0");
+	sysroot_link(
+		&s, NET("0000:04:00.1", "eth3") "/master", "../../virtual/net/vmbr0");
 	put_net(&s, "0000:05:00.0", "eth5", "0x1003\n"); /* up, link-local only */
 	put_net(&s, "0000:06:00.0", "eth6", "0x1003\n"); /* IPv6 route */
 	put_net(&s, "0000:07:00.0", "eth7", "0x1002\n"); /* down, "manual" */
@@ -467,14 +477,17 @@ static void displays(void **state G_GNUC_UNUSED)
 	sysroot_text(&s, "proc/self/mountinfo", "");
 	sysroot_link(&s, "sys/class/graphics/fb0",
 		"../../devices/pci0000:00/0000:0a:00.0/graphics/fb0");
-	sysroot_link(&s, "sys/class/graphics/fbcon", "../../devices/virtual/graphics/fbcon");
+	sysroot_link(
+		&s, "sys/class/graphics/fbcon", "../../devices/virtual/graphics/fbcon");
 	sysroot_link(&s, "sys/class/drm/card1-DP-1",
 		"../../devices/pci0000:00/0000:0b:00.0/drm/card1/card1-DP-1");
-	sysroot_text(&s, "sys/devices/pci0000:00/0000:0b:00.0/drm/card1/card1-DP-1/status",
+	sysroot_text(&s,
+		"sys/devices/pci0000:00/0000:0b:00.0/drm/card1/card1-DP-1/status",
 		"connected\n");
 	sysroot_link(&s, "sys/class/drm/card2-DP-1",
 		"../../devices/pci0000:00/0000:0c:00.0/drm/card2/card2-DP-1");
-	sysroot_text(&s, "sys/devices/pci0000:00/0000:0c:00.0/drm/card2/card2-DP-1/status",
+	sysroot_text(&s,
+		"sys/devices/pci0000:00/0000:0c:00.0/drm/card2/card2-DP-1/status",
 		"disconnected\n");
 	sysroot_text(&s, "proc/iomem",
 		"00000000-00000000 : System RAM\n00000000-00000000 : PCI Bus 0000:00\n"
@@ -523,7 +536,8 @@ static void running_vm_holds_its_device(void **state G_GNUC_UNUSED)
 	root = mp_root_open(s.path, NULL);
 	mp_probe_use(host, root);
 	assert_non_null(find(host, CARD, MP_USE_VM, "VM 101"));
-	assert_int_equal(count(host, "0000:87:00.0"), 0); /* left behind by an older start */
+	assert_int_equal(
+		count(host, "0000:87:00.0"), 0); /* left behind by an older start */
 	assert_int_equal(count(host, "0000:88:00.0"), 0); /* what time is it there? */
 	assert_non_null(find(host, NIC, MP_USE_SRIOV, "4 virtual"));
 	sysroot_clear(&s);

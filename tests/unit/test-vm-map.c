@@ -74,7 +74,8 @@ static void the_areas(void **state G_GNUC_UNUSED)
 
 static void hotplug_moves_ram_up(void **state G_GNUC_UNUSED)
 {
-	static const char text[] = "machine: q35\nmemory: 4096\nnuma: 1\nhotplug: memory\n";
+	static const char text[] =
+		"machine: q35\nmemory: 4096\nnuma: 1\nhotplug: memory\n";
 	g_autoptr(mp_host) host = mp_host_new("test", false);
 	struct mp_vm *vm = mp_vm_parse(host, "1", "x", text, strlen(text));
 	struct mp_vm_map map = mp_vm_map_of(vm);

@@ -109,18 +109,18 @@ static void defaults_are_pve_s(void **state G_GNUC_UNUSED)
 static void bad_hostpci_lines_are_dropped(void **state G_GNUC_UNUSED)
 {
 	static const char *const bad[] = {
-		"hostpci0: 8A:00.0",                      /* upper case */
-		"hostpci0: 86:00.0, pcie=1",              /* space */
-		"hostpci0: 86:00.0,pcie=2",               /* no boolean */
-		"hostpci0: 86:00.0,pcie",                 /* second default key */
-		"hostpci0: 86:00.0,pci=1",                /* unknown key */
-		"hostpci0: 86:00.0,pcie=1,pcie=1",        /* twice */
-		"hostpci0: 86:00.0,host=87:00.0",         /* twice, once by default */
-		"hostpci0: 86:00.0;",                     /* empty element */
-		"hostpci0: 86:00.0,pcie=",                /* no value */
-		"hostpci0: 086:00.0",                     /* not two digits */
+		"hostpci0: 8A:00.0",               /* upper case */
+		"hostpci0: 86:00.0, pcie=1",       /* space */
+		"hostpci0: 86:00.0,pcie=2",        /* no boolean */
+		"hostpci0: 86:00.0,pcie",          /* second default key */
+		"hostpci0: 86:00.0,pci=1",         /* unknown key */
+		"hostpci0: 86:00.0,pcie=1,pcie=1", /* twice */
+		"hostpci0: 86:00.0,host=87:00.0",  /* twice, once by default */
+		"hostpci0: 86:00.0;",              /* empty element */
+		"hostpci0: 86:00.0,pcie=",         /* no value */
+		"hostpci0: 086:00.0",              /* not two digits */
 		"hostpci0: 86:00.00",
-		"hostpci0: 000:86:00.0",                  /* domain of three digits */
+		"hostpci0: 000:86:00.0", /* domain of three digits */
 		"hostpci0: mapping=9x",
 		"hostpci0: 86:00.0,mdev=a/b",
 		"hostpci0: 86:00.0,vendor-id=1f9d",
@@ -146,11 +146,17 @@ static void bad_hostpci_lines_are_dropped(void **state G_GNUC_UNUSED)
 static void good_hostpci_lines_are_taken(void **state G_GNUC_UNUSED)
 {
 	static const char *const good[] = {
-		"hostpci0: 86:00.0", "hostpci0:86:00.0", "hostpci15: 0000:86:00",
-		"hostpci0: host=10000:01:00.0,pcie=TRUE", "hostpci0: pcie=1,86:00.0;87:00.0",
-		"hostpci0: mapping=metis,pcie=1", "hostpci0: mapping=Metis-1_a",
-		"hostpci0: 86:00.0,,pcie=1,", "hostpci0: 86:00.0,vendor-id=0x1F9d",
-		"hostpci0: 86:00.a", "hostpci3: pcie=1" /* refused at start, not here */,
+		"hostpci0: 86:00.0",
+		"hostpci0:86:00.0",
+		"hostpci15: 0000:86:00",
+		"hostpci0: host=10000:01:00.0,pcie=TRUE",
+		"hostpci0: pcie=1,86:00.0;87:00.0",
+		"hostpci0: mapping=metis,pcie=1",
+		"hostpci0: mapping=Metis-1_a",
+		"hostpci0: 86:00.0,,pcie=1,",
+		"hostpci0: 86:00.0,vendor-id=0x1F9d",
+		"hostpci0: 86:00.a",
+		"hostpci3: pcie=1" /* refused at start, not here */,
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
@@ -191,12 +197,13 @@ static void keys_depend_on_the_version(void **state G_GNUC_UNUSED)
 
 static void machine_types(void **state G_GNUC_UNUSED)
 {
-	static const char *const good[] = { "q35", "pc", "virt", "pc-q35-9.2+pve1", "pc-9.0",
-		"pc-i440fx-8.1", "pc-q35-8.1.2.pxe", "virt-9.0", "q35,enable-s3=1",
-		"type=q35,viommu=intel" };
-	static const char *const bad[] = { "Q35", "q35-9.0", "pc-q35", "pc-q35-9", "q35,viommu=amd",
-		"q35,viommu=1", "pc-q35-9.2+pve", "pc-q35-9.2pve1", "microvm", "q35 ,viommu=intel",
-		"pc-q35-9.2.pxe.pxe", "q35,aw-bits=31", "virt-9.0.pxe" };
+	static const char *const good[] = { "q35", "pc", "virt", "pc-q35-9.2+pve1",
+		"pc-9.0", "pc-i440fx-8.1", "pc-q35-8.1.2.pxe", "virt-9.0",
+		"q35,enable-s3=1", "type=q35,viommu=intel" };
+	static const char *const bad[] = { "Q35", "q35-9.0", "pc-q35", "pc-q35-9",
+		"q35,viommu=amd", "q35,viommu=1", "pc-q35-9.2+pve", "pc-q35-9.2pve1",
+		"microvm", "q35 ,viommu=intel", "pc-q35-9.2.pxe.pxe", "q35,aw-bits=31",
+		"virt-9.0.pxe" };
 	g_autoptr(mp_host) host = host_with_qemu("9.2.6");
 
 	for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
@@ -282,8 +289,8 @@ static void other_keys(void **state G_GNUC_UNUSED)
 		"hotplug: disk,pci\ncolour: blue\nmemory: 15\nagent: fstrim_cloned_disks=1\n"
 		"cpu: host,phys-bits=99\nscsi30: local:1\nscsi31: local:1\ncpulimit: 1.5\n"
 		"numa3: cpus=0\ndelete: memory\n");
-	static const bool dropped[] = { true, true, true, false, true, true, true, true, true,
-		false, true, false, false, true };
+	static const bool dropped[] = { true, true, true, false, true, true, true, true,
+		true, false, true, false, false, true };
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(dropped); i++)
 		if ((problem_at(vm, i + 1) != NULL) != dropped[i])
@@ -358,8 +365,9 @@ static void mappings_are_read(void **state G_GNUC_UNUSED)
 
 static void reservations_are_read(void **state G_GNUC_UNUSED)
 {
-	static const char text[] = "0000:86:00.0 101 pid:4711\n0000:87:00.0 102 time:1700000000\n"
-				   "0000:88:00.0 x pid:1\nnonsense\n0000:89:00.0 1 pid:\n";
+	static const char text[] =
+		"0000:86:00.0 101 pid:4711\n0000:87:00.0 102 time:1700000000\n"
+		"0000:88:00.0 x pid:1\nnonsense\n0000:89:00.0 1 pid:\n";
 	g_autoptr(mp_host) host = host_with_qemu("9.2.6");
 	struct mp_guests *guests = add_guests(host, "pve1");
 	const struct mp_reservation *entry;
@@ -377,17 +385,20 @@ static void reservations_are_read(void **state G_GNUC_UNUSED)
 
 static void storages_are_read(void **state G_GNUC_UNUSED)
 {
-	static const char text[] = "dir: backup\n\tpath /mnt/backup\n\tcontent backup,snippets\n\n"
-				   "zfspool: local-zfs\n\tpool rpool/data\n\n"
-				   "dir: odd\n\tcontent-dirs iso=i,snippets=hooks\n\tpath /srv\n";
+	static const char text[] =
+		"dir: backup\n\tpath /mnt/backup\n\tcontent backup,snippets\n\n"
+		"zfspool: local-zfs\n\tpool rpool/data\n\n"
+		"dir: odd\n\tcontent-dirs iso=i,snippets=hooks\n\tpath /srv\n";
 	g_autoptr(mp_host) host = host_with_qemu("9.2.6");
 	struct mp_guests *guests = add_guests(host, "pve1");
 
 	mp_storages_parse(host, guests, text, strlen(text));
-	assert_string_equal(mp_host_storage(host, "backup")->snippets, "/mnt/backup/snippets");
+	assert_string_equal(
+		mp_host_storage(host, "backup")->snippets, "/mnt/backup/snippets");
 	assert_string_equal(mp_host_storage(host, "odd")->snippets, "/srv/hooks");
 	assert_null(mp_host_storage(host, "local-zfs")->snippets);
-	assert_string_equal(mp_host_storage(host, "local")->snippets, "/var/lib/vz/snippets");
+	assert_string_equal(
+		mp_host_storage(host, "local")->snippets, "/var/lib/vz/snippets");
 	assert_null(mp_host_storage(host, "nope"));
 }
 

@@ -33,8 +33,8 @@ static enum mp_module_where worst_of(const struct mp_kernel *kernel, GString *ev
 	for (size_t i = 0; i < G_N_ELEMENTS(vfio_modules); i++) {
 		enum mp_module_where where = mp_module_where(kernel, vfio_modules[i]);
 
-		g_string_append_printf(evidence, "%s%s %s", i ? ", " : "", vfio_modules[i],
-			where_name(where));
+		g_string_append_printf(evidence, "%s%s %s", i ? ", " : "",
+			vfio_modules[i], where_name(where));
 		if (where == MP_MODULE_MISSING || worst == MP_MODULE_MISSING)
 			worst = MP_MODULE_MISSING;
 		else
@@ -84,7 +84,8 @@ static struct tally count(const struct mp_modules *modules, GPtrArray *evidence)
 	return tally;
 }
 
-static struct mp_finding *judge_kernels(struct mp_check_ctx *ctx, const struct tally *tally)
+static struct mp_finding *judge_kernels(
+	struct mp_check_ctx *ctx, const struct tally *tally)
 {
 	const struct mp_host *host = ctx->host;
 	const struct mp_modules *modules = host->modules;
@@ -92,9 +93,11 @@ static struct mp_finding *judge_kernels(struct mp_check_ctx *ctx, const struct t
 	struct mp_finding *f;
 
 	if (tally->running_bad) {
-		f = mp_check_say(ctx, MP_FAIL, "The running kernel %s lacks modules of VFIO",
+		f = mp_check_say(ctx, MP_FAIL,
+			"The running kernel %s lacks modules of VFIO",
 			tally->running_bad->release);
-		mp_finding_remedy(f, "boot a kernel that has them (Proxmox: apt install "
+		mp_finding_remedy(f,
+			"boot a kernel that has them (Proxmox: apt install "
 			"proxmox-default-kernel; Debian: linux-image-amd64, not a cloud kernel)");
 	} else if (!modules->kernels->len && loaded) {
 		f = mp_check_say(ctx, MP_PASS, "vfio-pci is loaded");
@@ -108,17 +111,21 @@ static struct mp_finding *judge_kernels(struct mp_check_ctx *ctx, const struct t
 		f = mp_check_say(ctx, MP_UNSURE,
 			"The module lists of kernel %s could not be read",
 			tally->unknown->release);
-		mp_finding_remedy(f, "as root: ls -l /lib/modules/%s/modules.dep; depmod -a %s",
+		mp_finding_remedy(f,
+			"as root: ls -l /lib/modules/%s/modules.dep; depmod -a %s",
 			tally->unknown->release, tally->unknown->release);
 	} else if (tally->other_bad) {
 		f = mp_check_say(ctx, MP_WARN,
 			"The installed kernel %s lacks modules of VFIO: passthrough ends if it is "
-			"booted", tally->other_bad->release);
-		mp_finding_remedy(f, "remove that kernel, or pin another (proxmox-boot-tool kernel "
+			"booted",
+			tally->other_bad->release);
+		mp_finding_remedy(f,
+			"remove that kernel, or pin another (proxmox-boot-tool kernel "
 			"pin RELEASE)");
 	} else {
 		f = mp_check_say(ctx, MP_PASS, "Every installed kernel has VFIO%s",
-			loaded ? ", and vfio-pci is loaded" : "; vfio-pci is loaded on demand");
+			loaded ? ", and vfio-pci is loaded"
+			       : "; vfio-pci is loaded on demand");
 	}
 	return f;
 }
@@ -132,9 +139,12 @@ void mp_check_vfio_modules(struct mp_check_ctx *ctx)
 	struct mp_finding *f;
 
 	if (line) {
-		f = mp_check_say(ctx, MP_FAIL, "modprobe.d forbids to load %s", line->module);
-		mp_finding_evidence(f, line->file, "install %s %s", line->module, line->value);
-		mp_finding_remedy(f, "remove that line from %s; update-initramfs -u -k all",
+		f = mp_check_say(
+			ctx, MP_FAIL, "modprobe.d forbids to load %s", line->module);
+		mp_finding_evidence(
+			f, line->file, "install %s %s", line->module, line->value);
+		mp_finding_remedy(f,
+			"remove that line from %s; update-initramfs -u -k all",
 			line->file);
 	} else {
 		f = judge_kernels(ctx, &tally);
@@ -142,8 +152,8 @@ void mp_check_vfio_modules(struct mp_check_ctx *ctx)
 	mp_finding_fact(f, &modules->kernels_fact);
 	for (guint i = 0; i < evidence->len; i++) {
 		const struct mp_kernel *kernel = modules->kernels->pdata[i];
-		g_autofree char *source = g_strdup_printf("/lib/modules/%s%s", kernel->release,
-			kernel->running ? " (running)" : "");
+		g_autofree char *source = g_strdup_printf("/lib/modules/%s%s",
+			kernel->release, kernel->running ? " (running)" : "");
 
 		mp_finding_evidence(f, source, "%s", (const char *)evidence->pdata[i]);
 	}
@@ -186,7 +196,8 @@ void mp_check_vfio_virqfd_stale(struct mp_check_ctx *ctx)
 		f = mp_check_say(ctx, MP_UNSURE,
 			"Whether vfio_virqfd is still asked for could not be read");
 		mp_finding_fact(f, modules->unreadable->pdata[0]);
-		mp_finding_remedy(f, "grep -r vfio_virqfd /etc/modules /etc/modules-load.d "
+		mp_finding_remedy(f,
+			"grep -r vfio_virqfd /etc/modules /etc/modules-load.d "
 			"/etc/initramfs-tools/modules");
 		return;
 	}
@@ -197,7 +208,8 @@ void mp_check_vfio_virqfd_stale(struct mp_check_ctx *ctx)
 	if (!lacking && (unknown || !modules->kernels->len)) {
 		f = mp_check_say(ctx, MP_UNSURE,
 			"vfio_virqfd is asked for, and whether the kernels have it is not known");
-		mp_finding_remedy(f, "since Linux 6.2 it is part of vfio: remove it from %s",
+		mp_finding_remedy(f,
+			"since Linux 6.2 it is part of vfio: remove it from %s",
 			named->file);
 	} else if (!lacking) {
 		f = mp_check_say(ctx, MP_PASS,
@@ -209,8 +221,10 @@ void mp_check_vfio_virqfd_stale(struct mp_check_ctx *ctx)
 			lacking->release,
 			in_images ? ", or stops the boot in the initramfs" : "");
 		mp_finding_remedy(f, "remove vfio_virqfd from %s%s", named->file,
-			in_images ? " and /etc/initramfs-tools/modules, then: update-initramfs -u "
-				    "-k all" : "");
+			in_images
+				? " and /etc/initramfs-tools/modules, then: update-initramfs -u "
+				  "-k all"
+				: "");
 	}
 	mp_finding_evidence(f, named->file, "vfio_virqfd");
 	if (in_images && in_images != named)

@@ -14,7 +14,7 @@
 static bool matters_early(const struct mp_profile *profile, const struct mp_pci *device)
 {
 	return profile->irq_delivery == MP_IRQ_DEVICE_PROGRAMMED &&
-		mp_profile_fits(profile, device);
+	       mp_profile_fits(profile, device);
 }
 
 /* "metis, axl" */
@@ -23,7 +23,8 @@ static char *join(const GPtrArray *names)
 	GString *text = g_string_new(NULL);
 
 	for (guint i = 0; i < names->len; i++)
-		g_string_append_printf(text, "%s%s", i ? ", " : "", (const char *)names->pdata[i]);
+		g_string_append_printf(
+			text, "%s%s", i ? ", " : "", (const char *)names->pdata[i]);
 	if (!names->len)
 		g_string_append(text, "another driver");
 	return g_string_free(text, FALSE);
@@ -39,7 +40,8 @@ static struct mp_finding *pass(struct mp_check_ctx *ctx, const char *sentence)
 	if (!ctx->host->modules->unreadable->len)
 		return mp_check_say(ctx, MP_PASS, "%s", sentence);
 	f = mp_check_say(ctx, MP_UNSURE,
-		"%s, as far as the configuration could be read; not all of it could", sentence);
+		"%s, as far as the configuration could be read; not all of it could",
+		sentence);
 	mp_finding_remedy(f, "look at the files named in the evidence");
 	return f;
 }
@@ -62,7 +64,8 @@ static const char *rebuild(const struct mp_host *host)
 }
 
 /* True if another device has the same id: `ids=` would take that too. */
-static const struct mp_pci *twin_of(const struct mp_host *host, const struct mp_pci *device)
+static const struct mp_pci *twin_of(
+	const struct mp_host *host, const struct mp_pci *device)
 {
 	for (guint i = 0; i < host->devices->len; i++) {
 		const struct mp_pci *other = host->devices->pdata[i];
@@ -85,7 +88,8 @@ static char *config_lines(const struct mp_host *host, const struct mp_pci *devic
 	if (twin_of(host, device)) {
 		g_string_append_printf(text,
 			"driverctl --nosave set-override %s vfio-pci now, and a udev rule for the "
-			"address (not ids=: another device has the same id)", device->bdf);
+			"address (not ids=: another device has the same id)",
+			device->bdf);
 		return g_string_free(text, FALSE);
 	}
 	g_string_append_printf(text, "write to " CONF_FILE ": options vfio-pci ids=%s",
@@ -118,7 +122,8 @@ static bool is_wanted(const struct mp_check_ctx *ctx, const struct mp_pci *devic
 }
 
 /* A device in another group that the same ids= take and nobody asked for, or NULL. */
-static const struct mp_pci *stranger(const struct mp_check_ctx *ctx, const struct mp_kernel *kernel)
+static const struct mp_pci *stranger(
+	const struct mp_check_ctx *ctx, const struct mp_kernel *kernel)
 {
 	g_autoptr(GPtrArray) taken = mp_bind_also_taken(ctx->host, kernel, ctx->device);
 
@@ -137,8 +142,8 @@ static const struct mp_modprobe_line *replaced_line(const struct mp_check_ctx *c
 		const struct mp_modprobe_line *line = lines->pdata[i];
 		g_autofree char *ids = NULL;
 
-		if (line->kind != MP_MODPROBE_OPTIONS || strcmp(line->module, "vfio_pci") != 0 ||
-			!line->value)
+		if (line->kind != MP_MODPROBE_OPTIONS ||
+			strcmp(line->module, "vfio_pci") != 0 || !line->value)
 			continue;
 		ids = mp_cmdline_get(line->value, "ids");
 		if (ids && mp_vfio_ids_take(ids, ctx->device))
@@ -147,8 +152,8 @@ static const struct mp_modprobe_line *replaced_line(const struct mp_check_ctx *c
 	return NULL;
 }
 
-static struct mp_finding *config_is_missing(struct mp_check_ctx *ctx, const struct mp_bind *bind,
-	const struct mp_kernel *kernel)
+static struct mp_finding *config_is_missing(struct mp_check_ctx *ctx,
+	const struct mp_bind *bind, const struct mp_kernel *kernel)
 {
 	const struct mp_modprobe_line *replaced = replaced_line(ctx);
 	g_autofree char *modules = join(bind->host_modules);
@@ -164,7 +169,8 @@ static struct mp_finding *config_is_missing(struct mp_check_ctx *ctx, const stru
 	} else if (replaced && effective && file) {
 		f = mp_check_say(ctx, MP_WARN,
 			"The ids= of %s names the device, but %s sets ids= again and the last one "
-			"replaces all others", replaced->file, file);
+			"replaces all others",
+			replaced->file, file);
 		mp_finding_evidence(f, replaced->file, "%s", replaced->value);
 		mp_finding_evidence(f, file, "ids=%s", effective);
 		mp_finding_remedy(f, "put all ids into one line of one file, then: %s",
@@ -172,18 +178,20 @@ static struct mp_finding *config_is_missing(struct mp_check_ctx *ctx, const stru
 	} else if (matters_early(ctx->profile, ctx->device)) {
 		f = mp_check_say(ctx, MP_WARN,
 			"At the next boot %s takes the card before any VM can: it leaves DMA and "
-			"interrupt addresses in the card that a VM would inherit", modules);
+			"interrupt addresses in the card that a VM would inherit",
+			modules);
 		config_remedy(f, ctx, bind->host_modules);
 	} else {
 		f = mp_check_say(ctx, MP_INFO,
 			"At the next boot %s takes the device; Proxmox gives it to vfio-pci when the "
-			"VM starts, which is fine for this kind of device", modules);
+			"VM starts, which is fine for this kind of device",
+			modules);
 	}
 	return f;
 }
 
-static struct mp_finding *config_is_there(struct mp_check_ctx *ctx, const struct mp_bind *bind,
-	const struct mp_kernel *kernel)
+static struct mp_finding *config_is_there(struct mp_check_ctx *ctx,
+	const struct mp_bind *bind, const struct mp_kernel *kernel)
 {
 	const struct mp_pci *other = stranger(ctx, kernel);
 	const char *file = NULL;
@@ -192,11 +200,13 @@ static struct mp_finding *config_is_there(struct mp_check_ctx *ctx, const struct
 	struct mp_finding *f;
 
 	if (by_ids && other) {
-		f = mp_check_say(ctx, MP_FAIL, "ids= takes %s away from the host as well", other->bdf);
+		f = mp_check_say(ctx, MP_FAIL, "ids= takes %s away from the host as well",
+			other->bdf);
 		mp_finding_evidence(f, file, "ids=%s", ids);
 		mp_finding_remedy(f,
 			"remove ids= from %s and bind by address: driverctl set-override %s vfio-pci; "
-			"then: %s", file, ctx->device->bdf, rebuild(ctx->host));
+			"then: %s",
+			file, ctx->device->bdf, rebuild(ctx->host));
 		return f;
 	}
 	f = pass(ctx, "The configuration gives the device to vfio-pci at boot");
@@ -217,9 +227,10 @@ void mp_check_binding_config(struct mp_check_ctx *ctx)
 
 	mp_bind_simulate(host, kernel, ctx->device, ctx->profile, &bind);
 	if (bind.outcome == MP_BIND_UNKNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "Who takes the device at boot is not known: %s",
-			bind.why);
-		mp_finding_remedy(f, "see 'lspci -k -s %s' after the next boot", ctx->device->bdf);
+		f = mp_check_say(ctx, MP_UNSURE,
+			"Who takes the device at boot is not known: %s", bind.why);
+		mp_finding_remedy(
+			f, "see 'lspci -k -s %s' after the next boot", ctx->device->bdf);
 		mp_finding_fact(f, &host->modules->kernels_fact);
 	} else if (bind.useless_file) {
 		char id[10];
@@ -235,10 +246,12 @@ void mp_check_binding_config(struct mp_check_ctx *ctx)
 	} else if (bind.vfio_file) {
 		f = config_is_there(ctx, &bind, kernel);
 	} else if (bind.outcome == MP_BIND_NOBODY) {
-		f = pass(ctx, bind.order_file ? "The host's driver is kept away from the device: it "
-						"stays free until the VM starts" :
-						"No module of the host wants the device: it stays "
-						"free until the VM starts");
+		f = pass(ctx,
+			bind.order_file
+				? "The host's driver is kept away from the device: it "
+				  "stays free until the VM starts"
+				: "No module of the host wants the device: it stays "
+				  "free until the VM starts");
 		if (bind.order_file)
 			mp_finding_evidence(f, bind.order_file, "blacklist or install");
 	} else {
@@ -262,19 +275,24 @@ void mp_check_binding_early(struct mp_check_ctx *ctx)
 	mp_bind_simulate(ctx->host, kernel, ctx->device, ctx->profile, &bind);
 	modules = join(bind.host_modules);
 	if (bind.outcome == MP_BIND_UNKNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "Which driver comes first at boot is not known: %s",
-			bind.why);
-		mp_finding_remedy(f, "see 'lspci -k -s %s' after the next boot", ctx->device->bdf);
+		f = mp_check_say(ctx, MP_UNSURE,
+			"Which driver comes first at boot is not known: %s", bind.why);
+		mp_finding_remedy(
+			f, "see 'lspci -k -s %s' after the next boot", ctx->device->bdf);
 	} else if (bind.outcome == MP_BIND_NOBODY) {
-		f = pass(ctx, "No driver of the host is loaded for the device, so none can come first");
+		f = pass(ctx,
+			"No driver of the host is loaded for the device, so none can come first");
 	} else if (bind.outcome == MP_BIND_VFIO) {
 		f = pass(ctx, "vfio-pci comes before any driver of the host");
 		if (bind.order_file)
 			mp_finding_evidence(f, bind.order_file, "decides the order");
 	} else if (bind.vfio_file) {
 		f = mp_check_say(ctx, MP_WARN,
-			"vfio-pci is given the device, but nothing makes it come before %s%s", modules,
-			bind.outcome == MP_BIND_RACE ? ": whichever is loaded first has it" : "");
+			"vfio-pci is given the device, but nothing makes it come before %s%s",
+			modules,
+			bind.outcome == MP_BIND_RACE
+				? ": whichever is loaded first has it"
+				: "");
 		config_remedy(f, ctx, bind.host_modules);
 		mp_finding_evidence(f, bind.vfio_file, "gives the device to vfio-pci");
 	} else {
@@ -305,8 +323,8 @@ static bool loads_vfio(const struct mp_image *image)
 }
 
 static void judge_image(const struct mp_check_ctx *ctx, const struct mp_kernel *kernel,
-	const struct mp_image *image, const struct mp_bind *wanted, struct image_tally *tally,
-	struct mp_finding *f)
+	const struct mp_image *image, const struct mp_bind *wanted,
+	struct image_tally *tally, struct mp_finding *f)
 {
 	struct mp_bind bind;
 
@@ -318,17 +336,19 @@ static void judge_image(const struct mp_check_ctx *ctx, const struct mp_kernel *
 		return;
 	}
 	tally->judged++;
-	mp_bind_simulate_image(ctx->host, kernel, image, ctx->device, ctx->profile, &bind);
+	mp_bind_simulate_image(
+		ctx->host, kernel, image, ctx->device, ctx->profile, &bind);
 	g_autofree char *modules = join(bind.host_modules);
 
 	mp_finding_evidence(f, image->path, "%s; host driver inside: %s; vfio-pci: %s",
 		bind.vfio_file ? bind.vfio_file : "nothing gives the device to vfio-pci",
-		bind.host_modules->len ? modules : "none", image->has_vfio_pci ? "inside" : "not inside");
+		bind.host_modules->len ? modules : "none",
+		image->has_vfio_pci ? "inside" : "not inside");
 	if (bind.host_modules->len && bind.outcome != MP_BIND_VFIO &&
 		bind.outcome != MP_BIND_NOBODY && !image->scripts->len)
 		tally->late = image;
-	else if (wanted->vfio_file && image->has_vfio_pci && loads_vfio(image) && !bind.vfio_file &&
-		!image->scripts->len)
+	else if (wanted->vfio_file && image->has_vfio_pci && loads_vfio(image) &&
+		 !bind.vfio_file && !image->scripts->len)
 		tally->stale = image;
 	mp_bind_clear(&bind);
 }
@@ -336,7 +356,8 @@ static void judge_image(const struct mp_check_ctx *ctx, const struct mp_kernel *
 static void initramfs_verdict(struct mp_check_ctx *ctx, const struct mp_bind *wanted)
 {
 	const GPtrArray *images = ctx->host->initramfs->images;
-	struct mp_finding *f = mp_check_say(ctx, MP_UNSURE, "No initramfs image could be judged");
+	struct mp_finding *f =
+		mp_check_say(ctx, MP_UNSURE, "No initramfs image could be judged");
 	struct image_tally tally = { NULL, NULL, NULL, 0 };
 	g_autofree char *summary = NULL;
 	enum mp_severity severity = MP_UNSURE;
@@ -344,25 +365,31 @@ static void initramfs_verdict(struct mp_check_ctx *ctx, const struct mp_bind *wa
 	for (guint i = 0; i < images->len; i++) {
 		const struct mp_image *image = images->pdata[i];
 
-		judge_image(ctx, ctx->host->modules->kernels->pdata[i], image, wanted, &tally, f);
+		judge_image(ctx, ctx->host->modules->kernels->pdata[i], image, wanted,
+			&tally, f);
 	}
 	if (tally.late) {
 		severity = MP_WARN;
 		summary = g_strdup_printf(
 			"The initramfs of kernel %s has the host's driver and nothing in it gives the "
-			"device to vfio-pci first", tally.late->kernel);
+			"device to vfio-pci first",
+			tally.late->kernel);
 	} else if (tally.stale) {
 		severity = MP_WARN;
 		summary = g_strdup_printf(
 			"The initramfs of kernel %s loads vfio-pci with older options, which do not "
-			"name the device", tally.stale->kernel);
+			"name the device",
+			tally.stale->kernel);
 	} else if (tally.unknown) {
-		summary = g_strdup_printf("The initramfs of kernel %s could not be read: %s",
+		summary = g_strdup_printf(
+			"The initramfs of kernel %s could not be read: %s",
 			tally.unknown->kernel,
-			tally.unknown->fact.why ? tally.unknown->fact.why : "no reason given");
+			tally.unknown->fact.why ? tally.unknown->fact.why
+						: "no reason given");
 	} else if (tally.judged) {
 		severity = MP_PASS;
-		summary = g_strdup("In no initramfs image does a host driver come before vfio-pci");
+		summary = g_strdup(
+			"In no initramfs image does a host driver come before vfio-pci");
 	}
 	f->severity = severity;
 	if (summary) {
@@ -385,7 +412,8 @@ void mp_check_initramfs_binding(struct mp_check_ctx *ctx)
 	mp_bind_simulate(ctx->host, kernel, ctx->device, ctx->profile, &bind);
 	if (bind.outcome == MP_BIND_UNKNOWN) {
 		f = mp_check_say(ctx, MP_UNSURE,
-			"What the initramfs images should hold is not known: %s", bind.why);
+			"What the initramfs images should hold is not known: %s",
+			bind.why);
 		mp_finding_remedy(f,
 			"as root: lsinitramfs /boot/initrd.img-$(uname -r) | grep -E 'vfio|modprobe.d'");
 	} else if (bind.outcome == MP_BIND_HOST && !bind.vfio_file) {

@@ -12,14 +12,14 @@
 static bool is_passthrough_driver(const struct mp_fact *driver)
 {
 	return mp_fact_is(driver, "vfio-pci") || mp_fact_is(driver, "pci-stub") ||
-		(driver->know == MP_KNOWN && g_str_has_prefix(driver->text, "vfio"));
+	       (driver->know == MP_KNOWN && g_str_has_prefix(driver->text, "vfio"));
 }
 
 /* A card whose registers keep what the host's driver wrote. */
 static bool leaves_traces(const struct mp_profile *profile, const struct mp_pci *device)
 {
 	return profile->irq_delivery == MP_IRQ_DEVICE_PROGRAMMED &&
-		mp_profile_fits(profile, device);
+	       mp_profile_fits(profile, device);
 }
 
 static void bind_now_remedy(struct mp_finding *f, const struct mp_pci *device)
@@ -42,18 +42,22 @@ static void judge_other_driver(struct mp_check_ctx *ctx, const struct mp_pci *de
 	if (bind.outcome == MP_BIND_VFIO) {
 		f = mp_check_say(ctx, MP_WARN,
 			"%s has the device although the configuration gives it to vfio-pci: it is "
-			"not in effect yet, or came too late", driver);
+			"not in effect yet, or came too late",
+			driver);
 		mp_finding_evidence(f, bind.vfio_file, "gives the device to vfio-pci");
-		mp_finding_remedy(f, "update-initramfs -u -k all; reboot, then run preflight again "
+		mp_finding_remedy(f,
+			"update-initramfs -u -k all; reboot, then run preflight again "
 			"(see initramfs-binding and binding-early)");
 	} else if (leaves_traces(ctx->profile, device)) {
 		f = mp_check_say(ctx, MP_WARN,
-			"%s drives the card on the host now; VFIO needs it to let go first", driver);
+			"%s drives the card on the host now; VFIO needs it to let go first",
+			driver);
 		bind_now_remedy(f, device);
 	} else {
 		f = mp_check_say(ctx, MP_INFO,
 			"%s has the device now; Proxmox and libvirt (managed) take it to vfio-pci when "
-			"the VM starts", driver);
+			"the VM starts",
+			driver);
 	}
 	mp_finding_fact(f, &device->driver);
 	mp_finding_fact(f, &device->driver_override);
@@ -67,16 +71,20 @@ void mp_check_binding_effective(struct mp_check_ctx *ctx)
 	struct mp_finding *f;
 
 	if (device->driver.know == MP_UNKNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "Which driver has the device could not be read");
+		f = mp_check_say(
+			ctx, MP_UNSURE, "Which driver has the device could not be read");
 		mp_finding_remedy(f, "lspci -k -s %s", device->bdf);
 	} else if (override->know == MP_KNOWN && *override->text &&
-		!is_passthrough_driver(override)) {
+		   !is_passthrough_driver(override)) {
 		f = mp_check_say(ctx, MP_FAIL,
 			"driver_override gives the device to %s alone: nothing else can bind to it, "
-			"vfio-pci neither", override->text);
-		mp_finding_remedy(f, "echo > /sys/bus/pci/devices/%s/driver_override, and remove "
+			"vfio-pci neither",
+			override->text);
+		mp_finding_remedy(f,
+			"echo > /sys/bus/pci/devices/%s/driver_override, and remove "
 			"the rule that sets it (driverctl unset-override %s, "
-			"/etc/udev/rules.d)", device->bdf, device->bdf);
+			"/etc/udev/rules.d)",
+			device->bdf, device->bdf);
 	} else if (is_passthrough_driver(&device->driver)) {
 		f = mp_check_say(ctx, MP_PASS, "%s has the device", device->driver.text);
 	} else if (device->driver.know == MP_KNOWN) {
@@ -113,7 +121,8 @@ static bool is_line_of(const char *text, const char *name, const char *bdf)
 }
 
 /* The first line of the host's driver about this card, or NULL. Caller frees. */
-static char *trace_in_log(const char *log, const struct mp_profile *profile, const char *bdf)
+static char *trace_in_log(
+	const char *log, const struct mp_profile *profile, const char *bdf)
 {
 	const GPtrArray *lists[] = { profile->drivers, profile->modules };
 
@@ -130,7 +139,8 @@ static char *trace_in_log(const char *log, const struct mp_profile *profile, con
 	return NULL;
 }
 
-static const char *loaded_module(const struct mp_host *host, const struct mp_profile *profile)
+static const char *loaded_module(
+	const struct mp_host *host, const struct mp_profile *profile)
 {
 	for (guint i = 0; i < profile->modules->len; i++)
 		if (mp_module_loaded(host, profile->modules->pdata[i]))
@@ -148,7 +158,8 @@ static bool is_host_driver(const struct mp_fact *driver, const struct mp_profile
 
 static void taint_remedy(struct mp_finding *f, const struct mp_profile *profile)
 {
-	const char *module = profile->modules->len ? profile->modules->pdata[0] : "MODULE";
+	const char *module =
+		profile->modules->len ? profile->modules->pdata[0] : "MODULE";
 
 	mp_finding_remedy(f,
 		"keep the host's driver away (echo 'softdep %s pre: vfio-pci' and the ids, or "
@@ -168,7 +179,8 @@ void mp_check_host_driver_taint(struct mp_check_ctx *ctx)
 	g_autofree char *trace = NULL;
 	struct mp_finding *f;
 
-	if (!leaves_traces(profile, device) || !(profile->modules->len + profile->drivers->len)) {
+	if (!leaves_traces(profile, device) ||
+		!(profile->modules->len + profile->drivers->len)) {
 		mp_check_say(ctx, MP_SKIP,
 			"The profile %s knows of no state that a host driver leaves in the device",
 			profile->name);
@@ -179,7 +191,8 @@ void mp_check_host_driver_taint(struct mp_check_ctx *ctx)
 	if (is_host_driver(&device->driver, profile)) {
 		f = mp_check_say(ctx, MP_FAIL,
 			"The host's driver %s has the card now and arms its DMA window and interrupt "
-			"registers, which a VM would inherit", device->driver.text);
+			"registers, which a VM would inherit",
+			device->driver.text);
 		taint_remedy(f, profile);
 	} else if (trace) {
 		f = mp_check_say(ctx, MP_WARN,
@@ -190,19 +203,23 @@ void mp_check_host_driver_taint(struct mp_check_ctx *ctx)
 	} else if (module) {
 		f = mp_check_say(ctx, MP_WARN,
 			"The host's driver module %s is loaded: it may have had the card, and takes it "
-			"whenever it is free", module);
+			"whenever it is free",
+			module);
 		taint_remedy(f, profile);
 	} else if (!have_log || !log->complete) {
 		f = mp_check_say(ctx, MP_UNSURE,
 			"The host's driver is not loaded now, but whether it was since the host was "
 			"started is not known: the kernel's log %s",
 			have_log ? "does not go back that far" : "could not be read");
-		mp_finding_remedy(f, "journalctl -k -b | grep -E '(%s|%s)'; when in doubt power the "
-			"host off and on", profile->modules->len ?
-				(const char *)profile->modules->pdata[0] : "-",
-			profile->drivers->len ? (const char *)profile->drivers->pdata[0] : "-");
+		mp_finding_remedy(f,
+			"journalctl -k -b | grep -E '(%s|%s)'; when in doubt power the "
+			"host off and on",
+			profile->modules->len ? (const char *)profile->modules->pdata[0]
+					      : "-",
+			profile->drivers->len ? (const char *)profile->drivers->pdata[0]
+					      : "-");
 	} else if (host->modules->proc_modules.know != MP_KNOWN ||
-		device->driver.know == MP_UNKNOWN) {
+		   device->driver.know == MP_UNKNOWN) {
 		f = mp_check_say(ctx, MP_UNSURE,
 			"Whether the host's driver is loaded could not be read");
 		mp_finding_remedy(f, "lsmod; lspci -k -s %s", device->bdf);

@@ -13,7 +13,8 @@ const struct mp_check mp_checks_binding[] = {
 		"/bin/false` in modprobe.d counts as missing.\n\n"
 		"What to do: boot the distribution's normal kernel.",
 		mp_check_vfio_modules },
-	{ "vfio-virqfd-stale", MP_SCOPE_HOST, "nothing asks for the removed module vfio_virqfd",
+	{ "vfio-virqfd-stale", MP_SCOPE_HOST,
+		"nothing asks for the removed module vfio_virqfd",
 		"Older guides say to load vfio_virqfd. Since Linux 6.2 it is a part of vfio and no "
 		"module any more: systemd-modules-load then fails at each boot, and named in "
 		"/etc/initramfs-tools/modules it has left hosts stuck in the initramfs.\n\n"
@@ -21,7 +22,8 @@ const struct mp_check mp_checks_binding[] = {
 		"compared with the modules of every installed kernel.\n\n"
 		"What to do: remove the line, then update-initramfs -u -k all.",
 		mp_check_vfio_virqfd_stale },
-	{ "binding-config", MP_SCOPE_DEVICE, "at boot the configuration gives the device to vfio-pci",
+	{ "binding-config", MP_SCOPE_DEVICE,
+		"at boot the configuration gives the device to vfio-pci",
 		"At boot udev loads every module that wants the device. Whether vfio-pci gets it is "
 		"simulated for the newest installed kernel: `options vfio-pci ids=` of modprobe.d (read "
 		"as drivers/vfio/pci/vfio_pci.c reads it; of several ids= the last replaces the others), "
@@ -49,7 +51,8 @@ const struct mp_check mp_checks_binding[] = {
 		"keeps the other away. vfio-pci in /etc/modules is a race against udev.\n\n"
 		"What to do: one softdep line for each host module, then update-initramfs -u -k all.",
 		mp_check_binding_early },
-	{ "initramfs-binding", MP_SCOPE_DEVICE, "no initramfs image lets the host's driver in first",
+	{ "initramfs-binding", MP_SCOPE_DEVICE,
+		"no initramfs image lets the host's driver in first",
 		"If the host's driver is in the initramfs (disk, network and graphics drivers are), it "
 		"binds there, before the root file system and its modprobe.d are seen: the image needs "
 		"vfio-pci and the same modprobe.d lines. If the driver is not in the image, the image "
@@ -60,7 +63,8 @@ const struct mp_check mp_checks_binding[] = {
 		"script in it that sets driver_override is trusted.\n\n"
 		"What to do: update-initramfs -u -k all, not only -u, which rebuilds one kernel's.",
 		mp_check_initramfs_binding },
-	{ "host-driver-taint", MP_SCOPE_DEVICE, "the host's driver never had the card since power-on",
+	{ "host-driver-taint", MP_SCOPE_DEVICE,
+		"the host's driver never had the card since power-on",
 		"For cards whose driver copies DMA and interrupt addresses into device registers "
 		"(profile: interrupts delivered by the device itself). What the host's driver wrote "
 		"stays there across the hand-over, and often across a warm reboot: the card then writes "

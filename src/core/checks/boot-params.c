@@ -15,15 +15,19 @@
 enum { ANY = -1 };
 
 static const struct rule {
-	const char *name, *word; /* WORD of NAME's comma list; NULL: any value; "*x": prefix */
+	const char *name,
+		*word; /* WORD of NAME's comma list; NULL: any value; "*x": prefix */
 	enum mp_severity severity;
 	int vendor; /* enum mp_cpu_vendor or ANY */
 	const char *meaning;
 } rules[] = {
-	{ "iommu", "off", MP_FAIL, ANY, "switches every IOMMU off: passthrough is impossible" },
-	{ "pci", "nomsi", MP_FAIL, ANY, "forbids MSI: the card gets no interrupt of its own" },
+	{ "iommu", "off", MP_FAIL, ANY,
+		"switches every IOMMU off: passthrough is impossible" },
+	{ "pci", "nomsi", MP_FAIL, ANY,
+		"forbids MSI: the card gets no interrupt of its own" },
 	{ "module_blacklist", "*vfio", MP_FAIL, ANY, "forbids the kernel to load VFIO" },
-	{ "initcall_blacklist", "*vfio", MP_FAIL, ANY, "keeps the kernel from starting VFIO" },
+	{ "initcall_blacklist", "*vfio", MP_FAIL, ANY,
+		"keeps the kernel from starting VFIO" },
 	{ "intremap", "off", MP_WARN, ANY,
 		"switches interrupt remapping off: a device can forge interrupts, and VFIO refuses "
 		"it" },
@@ -92,8 +96,8 @@ static void apply(const struct rule *rule, const struct mp_param *param, GPtrArr
 	if (!mp_cmdline_name_is(param->name, rule->name))
 		return;
 	if (!rule->word) {
-		g_autofree char *text =
-			g_strconcat(param->name, param->value ? "=" : NULL, param->value, NULL);
+		g_autofree char *text = g_strconcat(
+			param->name, param->value ? "=" : NULL, param->value, NULL);
 
 		add(notes, rule->severity, text, rule->meaning, false);
 		return;
@@ -111,8 +115,8 @@ static void apply(const struct rule *rule, const struct mp_param *param, GPtrArr
 }
 
 /* "on" and "off" of one name: the last counts, the others say nothing. */
-static void judge_switch(const char *cmdline, const char *name, const char *meaning,
-	GPtrArray *notes)
+static void judge_switch(
+	const char *cmdline, const char *name, const char *meaning, GPtrArray *notes)
 {
 	static const char *const words[] = { "on", "off", NULL };
 	const char *last = mp_cmdline_last(cmdline, name, words);
@@ -181,11 +185,11 @@ char *mp_param_notes_remedy(const GPtrArray *notes, const struct mp_host *host)
 /* Names, and prefixes ended by '.', whose change between two boots matters here. */
 static bool of_interest(const char *name)
 {
-	static const char *const names[] = { "intel_iommu", "amd_iommu", "amd_iommu_intr", "iommu",
-		"iommu.passthrough", "iommu.strict", "intremap", "nointremap", "no_x2apic_optout",
-		"pcie_acs_override", "pci", "pcie_aspm", "hugepages", "hugepagesz",
-		"default_hugepagesz", "modprobe.blacklist", "module_blacklist",
-		"initcall_blacklist", "nox2apic", "lockdown" };
+	static const char *const names[] = { "intel_iommu", "amd_iommu", "amd_iommu_intr",
+		"iommu", "iommu.passthrough", "iommu.strict", "intremap", "nointremap",
+		"no_x2apic_optout", "pcie_acs_override", "pci", "pcie_aspm", "hugepages",
+		"hugepagesz", "default_hugepagesz", "modprobe.blacklist",
+		"module_blacklist", "initcall_blacklist", "nox2apic", "lockdown" };
 	static const char *const prefixes[] = { "vfio-pci.", "vfio-iommu-type1.", "vfio.",
 		"iommufd.", "kvm.", "kvm-intel.", "kvm-amd." };
 
@@ -226,8 +230,9 @@ char *mp_params_only_in(const char *a, const char *b)
 
 		if (!of_interest(param->name) || holds(in_b, param))
 			continue;
-		g_string_append_printf(only, "%s%s%s%s", only->len ? " " : "", param->name,
-			param->value ? "=" : "", param->value ? param->value : "");
+		g_string_append_printf(only, "%s%s%s%s", only->len ? " " : "",
+			param->name, param->value ? "=" : "",
+			param->value ? param->value : "");
 	}
 	return only->len ? g_string_free(g_steal_pointer(&only), FALSE) : NULL;
 }

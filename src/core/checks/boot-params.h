@@ -9,8 +9,8 @@
 struct mp_param_note {
 	enum mp_severity severity; /* INFO, WARN or FAIL */
 	char *parameter;           /* as written: "intel_iommu=off" */
-	const char *meaning;       /* static, goes on after the parameter: "switches ... off" */
-	bool missing;              /* not there, and should be */
+	const char *meaning; /* static, goes on after the parameter: "switches ... off" */
+	bool missing;        /* not there, and should be */
 };
 
 /* Notes about CMDLINE on a processor of VENDOR. Free with g_ptr_array_unref(). */

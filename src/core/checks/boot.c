@@ -28,15 +28,18 @@ static void bootloader_known(struct mp_check_ctx *ctx)
 		break;
 	case MP_LOADER_PBT_BOTH:
 		f = mp_check_say(ctx, MP_INFO,
-			"A change goes into both files, which is safe: %s", boot->loader_why);
+			"A change goes into both files, which is safe: %s",
+			boot->loader_why);
 		break;
 	case MP_LOADER_OTHER:
 		f = mp_check_say(ctx, MP_INFO,
-			"No boot loader's file holds the command line: %s", boot->loader_why);
+			"No boot loader's file holds the command line: %s",
+			boot->loader_why);
 		break;
 	case MP_LOADER_UNKNOWN:
 	default:
-		f = mp_check_say(ctx, MP_UNSURE, "Which boot loader starts this host is not clear: %s",
+		f = mp_check_say(ctx, MP_UNSURE,
+			"Which boot loader starts this host is not clear: %s",
 			boot->loader_why ? boot->loader_why : "nothing was read");
 		mp_finding_remedy(f,
 			"compare 'proxmox-boot-tool status', 'efibootmgr -v' and 'bootctl status'; "
@@ -72,7 +75,8 @@ static bool judge_intel(struct mp_check_ctx *ctx, GPtrArray *notes)
 {
 	static const char *const switches[] = { "on", "off", NULL };
 	const struct mp_host *host = ctx->host;
-	const char *set = mp_cmdline_last(host->boot->cmdline.text, "intel_iommu", switches);
+	const char *set =
+		mp_cmdline_last(host->boot->cmdline.text, "intel_iommu", switches);
 	bool on = false;
 
 	if (set || (host->iommu && host->iommu->units && host->iommu->units->len))
@@ -95,7 +99,8 @@ static void cmdline_running(struct mp_check_ctx *ctx)
 	bool told = true;
 
 	if (boot->cmdline.know != MP_KNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "The kernel's command line could not be read");
+		f = mp_check_say(
+			ctx, MP_UNSURE, "The kernel's command line could not be read");
 		mp_finding_fact(f, &boot->cmdline);
 		mp_finding_remedy(f, "read /proc/cmdline on the host itself");
 		return;
@@ -106,14 +111,15 @@ static void cmdline_running(struct mp_check_ctx *ctx)
 	const struct mp_param_note *worst = mp_param_notes_worst(notes);
 
 	if (worst && worst->severity >= MP_WARN)
-		f = mp_check_say(ctx, worst->severity, "%s %s", worst->parameter, worst->meaning);
+		f = mp_check_say(
+			ctx, worst->severity, "%s %s", worst->parameter, worst->meaning);
 	else if (!told)
 		f = mp_check_say(ctx, MP_UNSURE,
 			"Whether this kernel needs intel_iommu=on could not be told");
 	else if (worst)
 		f = mp_check_say(ctx, MP_INFO,
-			"The command line has what passthrough needs; %s %s", worst->parameter,
-			worst->meaning);
+			"The command line has what passthrough needs; %s %s",
+			worst->parameter, worst->meaning);
 	else
 		f = mp_check_say(ctx, MP_PASS,
 			"The command line has what passthrough needs on this kernel");
@@ -155,9 +161,11 @@ static char *dead_parameters(const struct mp_boot *boot, const struct mp_fact **
 		*file = &boot->kernel_cmdline_file;
 		dead = boot->kernel_cmdline_file.text;
 	} else if (boot->loader == MP_LOADER_PBT_SYSTEMD_BOOT &&
-		boot->grub_default.know == MP_KNOWN && boot->grub_linux.know == MP_KNOWN) {
+		   boot->grub_default.know == MP_KNOWN &&
+		   boot->grub_linux.know == MP_KNOWN) {
 		*file = &boot->grub_default;
-		grub = g_strdup_printf("%s %s", boot->grub_linux.text, boot->grub_default.text);
+		grub = g_strdup_printf(
+			"%s %s", boot->grub_linux.text, boot->grub_default.text);
 		dead = grub;
 	}
 	return dead ? mp_params_only_in(dead, boot->staged.text) : NULL;
@@ -200,32 +208,39 @@ static void cmdline_staged(struct mp_check_ctx *ctx)
 			"The command line of the next boot could not be told: %s",
 			why->know == MP_ABSENT ? "the file is not there" : why->why);
 		add_staged_facts(f, boot);
-		mp_finding_remedy(f, "after the next reboot compare /proc/cmdline with what you "
+		mp_finding_remedy(f,
+			"after the next reboot compare /proc/cmdline with what you "
 			"want; see check bootloader-known");
 		return;
 	}
 	g_autofree char *lost = mp_params_only_in(boot->cmdline.text, boot->staged.text);
-	g_autofree char *gained = mp_params_only_in(boot->staged.text, boot->cmdline.text);
+	g_autofree char *gained =
+		mp_params_only_in(boot->staged.text, boot->cmdline.text);
 	g_autofree char *pending = not_installed(boot);
 	g_autofree char *dead = dead_parameters(boot, &dead_file);
 
 	if (lost || gained) {
-		f = mp_check_say(ctx, MP_WARN, "The next boot will differ from this one: %s%s%s%s%s",
-			lost ? "without " : "", lost ? lost : "", lost && gained ? ", " : "",
-			gained ? "with " : "", gained ? gained : "");
-		mp_finding_remedy(f, "if that is what you want: reboot, then run preflight again; if "
-			"not, correct %s%s%s", boot->staged.source, update ? " by way of: " : "",
+		f = mp_check_say(ctx, MP_WARN,
+			"The next boot will differ from this one: %s%s%s%s%s",
+			lost ? "without " : "", lost ? lost : "",
+			lost && gained ? ", " : "", gained ? "with " : "",
+			gained ? gained : "");
+		mp_finding_remedy(f,
+			"if that is what you want: reboot, then run preflight again; if "
+			"not, correct %s%s%s",
+			boot->staged.source, update ? " by way of: " : "",
 			update ? update : "");
 	} else if (pending) {
 		f = mp_check_say(ctx, MP_WARN,
-			"/etc/default/grub has %s, but the installed menu does not", pending);
+			"/etc/default/grub has %s, but the installed menu does not",
+			pending);
 		mp_finding_remedy(f, "update-grub; reboot");
 	} else if (dead) {
 		g_autofree char *how = mp_loader_how_to_add(ctx->host, dead);
 
 		f = mp_check_say(ctx, MP_WARN,
-			"%s stands in a file that this host's boot loader (%s) never reads", dead,
-			mp_loader_name(boot->loader));
+			"%s stands in a file that this host's boot loader (%s) never reads",
+			dead, mp_loader_name(boot->loader));
 		mp_finding_fact(f, dead_file);
 		mp_finding_remedy(f, "if you want it: %s", how);
 	} else {
@@ -236,7 +251,8 @@ static void cmdline_staged(struct mp_check_ctx *ctx)
 }
 
 const struct mp_check mp_checks_boot[] = {
-	{ "bootloader-known", MP_SCOPE_HOST, "it is clear which boot loader starts this host",
+	{ "bootloader-known", MP_SCOPE_HOST,
+		"it is clear which boot loader starts this host",
 		"A kernel parameter counts only where the boot loader reads it, and Proxmox hosts "
 		"come with three: plain GRUB (/etc/default/grub, update-grub), and, managed by "
 		"proxmox-boot-tool, systemd-boot (/etc/kernel/cmdline) or GRUB on the ESP "
@@ -249,7 +265,8 @@ const struct mp_check mp_checks_boot[] = {
 		"What to do then: compare 'proxmox-boot-tool status', 'efibootmgr -v' and 'bootctl "
 		"status'.",
 		bootloader_known },
-	{ "cmdline-running", MP_SCOPE_HOST, "the running kernel was given what passthrough needs",
+	{ "cmdline-running", MP_SCOPE_HOST,
+		"the running kernel was given what passthrough needs",
 		"Few parameters are really needed. AMD's IOMMU is on by default. Intel's is on by "
 		"default where the kernel was built with CONFIG_INTEL_IOMMU_DEFAULT_ON (read from "
 		"/boot/config-RELEASE; Proxmox kernels since 6.8), and needs intel_iommu=on "
@@ -261,7 +278,8 @@ const struct mp_check mp_checks_boot[] = {
 		"named so that nobody relies on them. Sources: Documentation/admin-guide/"
 		"kernel-parameters.txt, drivers/iommu/{intel,amd}, arch/x86/kernel/pci-dma.c.",
 		cmdline_running },
-	{ "cmdline-staged", MP_SCOPE_HOST, "the next boot gets the same parameters as this one",
+	{ "cmdline-staged", MP_SCOPE_HOST,
+		"the next boot gets the same parameters as this one",
 		"A host that works today may come back from its next reboot without its IOMMU, "
 		"because somebody edited a file that is not read, forgot update-grub, or typed a "
 		"parameter only once in the boot menu.\n\n"

@@ -28,13 +28,13 @@ static const char *consequence(enum mp_iommu_kind kind, bool guest_remaps)
 {
 	switch (kind) {
 	case MP_IOMMU_INTEL:
-		return guest_remaps ?
-			"the guest has an Intel vIOMMU, so its driver writes handles of the "
-			"guest's remapping table into the card; the host looks them up in its own "
-			"table and refuses them (fault reason 0x22, or 0x26 where the entry is "
-			"another device's)" :
-			"the guest's driver writes a raw message (0xfee00000...) into the card, "
-			"and the host blocks it (fault reason 0x25)";
+		return guest_remaps
+			       ? "the guest has an Intel vIOMMU, so its driver writes handles of the "
+				 "guest's remapping table into the card; the host looks them up in its own "
+				 "table and refuses them (fault reason 0x22, or 0x26 where the entry is "
+				 "another device's)"
+			       : "the guest's driver writes a raw message (0xfee00000...) into the card, "
+				 "and the host blocks it (fault reason 0x25)";
 	case MP_IOMMU_AMD:
 		return "the host reads the guest's vector number as an index into the card's "
 		       "own remapping table: the interrupt is refused (IO_PAGE_FAULT with flag "
@@ -51,8 +51,8 @@ static char *join(const GPtrArray *texts, const char *separator)
 	GString *all = g_string_new(NULL);
 
 	for (guint i = 0; i < texts->len; i++)
-		g_string_append_printf(
-			all, "%s%s", all->len ? separator : "", (const char *)texts->pdata[i]);
+		g_string_append_printf(all, "%s%s", all->len ? separator : "",
+			(const char *)texts->pdata[i]);
 	return g_string_free(all, FALSE);
 }
 
@@ -75,8 +75,9 @@ static void delivery_remedy(
 		g_string_append(text, "ask the vendor for a driver that does not program "
 				      "interrupts into the device when it runs in a VM");
 	if (guest_remaps)
-		g_string_append(text, ". On the host: a vIOMMU does not help such a card; take "
-				      "it out of the machine setting unless the guest needs it");
+		g_string_append(text,
+			". On the host: a vIOMMU does not help such a card; take "
+			"it out of the machine setting unless the guest needs it");
 	mp_finding_remedy(finding, "%s", text->str);
 }
 
@@ -111,20 +112,23 @@ static void card_interrupt_delivery(struct mp_check_ctx *ctx)
 		finding = mp_check_say(ctx, MP_WARN,
 			"In VM %s the interrupts that %s raises by itself do not arrive: %s",
 			vm->id, ctx->device->bdf, consequence(kind, guest_remaps));
-	mp_finding_evidence(finding, profile->name, "interrupts: delivery device-programmed");
+	mp_finding_evidence(
+		finding, profile->name, "interrupts: delivery device-programmed");
 	if (vm)
 		mp_finding_evidence(finding, vm->source, "machine: %s, %s",
 			vm->machine ? vm->machine : "(default)",
-			guest_remaps ? "interrupt remapping in the guest" :
-				       "no interrupt remapping in the guest");
+			guest_remaps ? "interrupt remapping in the guest"
+				     : "no interrupt remapping in the guest");
 	if (profile->irq_vectors > 1 && !guest_remaps)
 		mp_finding_evidence(finding, profile->name,
 			"the card wants %u vectors; a guest without interrupt remapping grants "
-			"one", profile->irq_vectors);
+			"one",
+			profile->irq_vectors);
 	for (guint i = 0; i < profile->known_bad->len; i++) {
 		const struct mp_known_bad *bad = profile->known_bad->pdata[i];
 
-		mp_finding_evidence(finding, profile->name, "%s: %s", bad->what, bad->reason);
+		mp_finding_evidence(
+			finding, profile->name, "%s: %s", bad->what, bad->reason);
 	}
 	delivery_remedy(finding, profile, guest_remaps);
 }
@@ -151,9 +155,10 @@ static void keep_away_remedy(struct mp_finding *finding, const struct mp_check_c
 	g_autoptr(GString) text = g_string_new("keep the host's driver off the card: ");
 
 	for (guint i = 0; i < modules->len; i++)
-		g_string_append_printf(text, "%secho 'softdep %s pre: vfio-pci' >> "
-					     "/etc/modprobe.d/vfio.conf", i ? "; " : "",
-			(const char *)modules->pdata[i]);
+		g_string_append_printf(text,
+			"%secho 'softdep %s pre: vfio-pci' >> "
+			"/etc/modprobe.d/vfio.conf",
+			i ? "; " : "", (const char *)modules->pdata[i]);
 	g_string_append_printf(text,
 		" and bind the card to vfio-pci at boot (see binding-config), then "
 		"`update-initramfs -u -k all`, and switch the host off and on once: only a cold "
@@ -173,17 +178,19 @@ static void card_host_driver_loaded(struct mp_check_ctx *ctx)
 
 	if ((!profile->modules->len && !profile->drivers->len) ||
 		!mp_profile_fits(profile, device)) {
-		mp_check_say(ctx, MP_SKIP, "The profile %s names no driver of its own for %s",
-			profile->name, device->bdf);
+		mp_check_say(ctx, MP_SKIP,
+			"The profile %s names no driver of its own for %s", profile->name,
+			device->bdf);
 		return;
 	}
 	if (names_driver(profile, &device->driver)) {
 		finding = mp_check_say(ctx, stale ? MP_FAIL : MP_WARN,
-			"The host's own driver %s has %s now%s", device->driver.text, device->bdf,
+			"The host's own driver %s has %s now%s", device->driver.text,
+			device->bdf,
 			stale ? ": the addresses and interrupt messages of the host that it "
 				"writes into the card can outlive it and hit the memory of whoever "
-				"owns the card next" :
-				"");
+				"owns the card next"
+			      : "");
 		mp_finding_fact(finding, &device->driver);
 		keep_away_remedy(finding, ctx);
 		return;
@@ -191,12 +198,13 @@ static void card_host_driver_loaded(struct mp_check_ctx *ctx)
 	if (device->driver.know == MP_UNKNOWN || !modules ||
 		modules->proc_modules.know == MP_UNKNOWN) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"It is not known whether the host's driver for %s is loaded", device->bdf);
+			"It is not known whether the host's driver for %s is loaded",
+			device->bdf);
 		mp_finding_fact(finding, &device->driver);
 		if (modules)
 			mp_finding_fact(finding, &modules->proc_modules);
-		mp_finding_remedy(finding, "run `lspci -k -s %s` and `lsmod` as root",
-			device->bdf);
+		mp_finding_remedy(
+			finding, "run `lspci -k -s %s` and `lsmod` as root", device->bdf);
 		return;
 	}
 	loaded = loaded_module(ctx);

@@ -63,8 +63,8 @@ void mp_check_device_bars(struct mp_check_ctx *ctx)
 		mp_finding_fact(finding, &device->resource);
 		return;
 	}
-	finding = mp_check_say(
-		ctx, MP_PASS, "%s: every BAR has an address.", device->bdf);
+	finding =
+		mp_check_say(ctx, MP_PASS, "%s: every BAR has an address.", device->bdf);
 	mp_finding_evidence(finding, device->resource.source, "%s", bars->str);
 }
 

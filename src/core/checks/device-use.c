@@ -108,7 +108,8 @@ static void say_used(struct mp_check_ctx *ctx, const struct mp_use_entry *worst,
 	enum mp_severity severity = severity_of(worst);
 
 	if (worst->boots) {
-		*finding = mp_check_say(ctx, severity, "The host boots from %s: %s", bdf, detail);
+		*finding = mp_check_say(
+			ctx, severity, "The host boots from %s: %s", bdf, detail);
 		mp_finding_remedy(*finding,
 			"leave %s to the host: without it the host stops at once and does not "
 			"boot again. Pass another device, or move the system to another disk "
@@ -128,8 +129,8 @@ static void say_used(struct mp_check_ctx *ctx, const struct mp_use_entry *worst,
 	}
 	switch (worst->kind) {
 	case MP_USE_MOUNT:
-		*finding = mp_check_say(
-			ctx, severity, "The host has mounted a disk of %s: %s", bdf, detail);
+		*finding = mp_check_say(ctx, severity,
+			"The host has mounted a disk of %s: %s", bdf, detail);
 		mp_finding_remedy(*finding,
 			"unmount it and take it out of /etc/fstab and of the Proxmox storages "
 			"(Datacenter > Storage), or pass another device");
@@ -143,16 +144,16 @@ static void say_used(struct mp_check_ctx *ctx, const struct mp_use_entry *worst,
 		return;
 	case MP_USE_STORAGE:
 		*finding = mp_check_say(ctx, severity,
-			"A disk of %s is part of storage that is active on the host: %s", bdf,
-			detail);
+			"A disk of %s is part of storage that is active on the host: %s",
+			bdf, detail);
 		mp_finding_remedy(*finding,
 			"move what is on it (guests may have their disks there), then stop it "
 			"(`vgchange -an VG`, `mdadm --stop /dev/mdN`, `zpool export POOL`), or "
 			"pass another device");
 		return;
 	case MP_USE_DISPLAY:
-		*finding = mp_check_say(
-			ctx, severity, "The host shows its console on %s: %s", bdf, detail);
+		*finding = mp_check_say(ctx, severity,
+			"The host shows its console on %s: %s", bdf, detail);
 		mp_finding_remedy(*finding,
 			"choose another primary display in the firmware setup, or make sure "
 			"that you can reach the host by network or serial console, then bind %s "
@@ -160,8 +161,10 @@ static void say_used(struct mp_check_ctx *ctx, const struct mp_use_entry *worst,
 			bdf);
 		return;
 	case MP_USE_NETWORK:
-		*finding = mp_check_say(ctx, severity, "The host has a network interface of %s "
-						       "in use: %s", bdf, detail);
+		*finding = mp_check_say(ctx, severity,
+			"The host has a network interface of %s "
+			"in use: %s",
+			bdf, detail);
 		mp_finding_remedy(*finding,
 			"take the interface out of /etc/network/interfaces (bridge-ports, "
 			"bond-slaves, addresses) and run `ifreload -a`; guests on its bridge "
@@ -169,16 +172,16 @@ static void say_used(struct mp_check_ctx *ctx, const struct mp_use_entry *worst,
 		return;
 	case MP_USE_SRIOV:
 		*finding = mp_check_say(ctx, severity,
-			"%s is the physical function of virtual functions in use: %s", bdf,
-			detail);
+			"%s is the physical function of virtual functions in use: %s",
+			bdf, detail);
 		mp_finding_remedy(*finding,
 			"pass the virtual functions, or disable them first: echo 0 > "
 			"/sys/bus/pci/devices/%s/sriov_numvfs",
 			bdf);
 		return;
 	case MP_USE_OPEN:
-		*finding = mp_check_say(
-			ctx, severity, "A program of the host has %s open: %s", bdf, detail);
+		*finding = mp_check_say(ctx, severity,
+			"A program of the host has %s open: %s", bdf, detail);
 		mp_finding_remedy(*finding,
 			"stop that program (and its service) before the VM starts: the host's "
 			"driver cannot let go of the device while it is open, and an unbind can "
@@ -188,8 +191,8 @@ static void say_used(struct mp_check_ctx *ctx, const struct mp_use_entry *worst,
 	case MP_USE_KINDS:
 		break;
 	}
-	*finding = mp_check_say(ctx, severity, "The host does not use %s itself; a VM has it: %s",
-		bdf, detail);
+	*finding = mp_check_say(ctx, severity,
+		"The host does not use %s itself; a VM has it: %s", bdf, detail);
 }
 
 static void add_entries(struct mp_finding *finding, const GPtrArray *entries)
@@ -212,7 +215,8 @@ static struct mp_finding *say_unused(struct mp_check_ctx *ctx)
 	const struct mp_fact *unread = unread_evidence(ctx->host, device);
 	const struct mp_fact *open = &ctx->host->use->open_files;
 	bool taken = mp_fact_is(&device->driver, "vfio-pci") ||
-		mp_fact_is(&device->driver, "pci-stub") || device->driver.know == MP_ABSENT;
+		     mp_fact_is(&device->driver, "pci-stub") ||
+		     device->driver.know == MP_ABSENT;
 	struct mp_finding *finding;
 
 	if (unread) {
@@ -224,7 +228,8 @@ static struct mp_finding *say_unused(struct mp_check_ctx *ctx)
 		return finding;
 	}
 	if (taken)
-		return mp_check_say(ctx, MP_PASS, "The host does not use %s", device->bdf);
+		return mp_check_say(
+			ctx, MP_PASS, "The host does not use %s", device->bdf);
 	if (device->driver.know == MP_UNKNOWN) {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"It is not known which driver %s has on the host", device->bdf);
@@ -233,14 +238,15 @@ static struct mp_finding *say_unused(struct mp_check_ctx *ctx)
 	}
 	if (ctx->host->live && open->know != MP_KNOWN) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"It is not known whether programs of the host have %s open", device->bdf);
+			"It is not known whether programs of the host have %s open",
+			device->bdf);
 		mp_finding_remedy(finding, "run this program as root");
 		return finding;
 	}
 	return mp_check_say(ctx, MP_INFO,
-		open->know == MP_KNOWN ?
-			"The host has the driver %s on %s, but does not use the device" :
-			"The host has the driver %s on %s, but no use of the device was captured",
+		open->know == MP_KNOWN
+			? "The host has the driver %s on %s, but does not use the device"
+			: "The host has the driver %s on %s, but no use of the device was captured",
 		device->driver.text, device->bdf);
 }
 
@@ -252,7 +258,8 @@ static void device_host_use(struct mp_check_ctx *ctx)
 	if (!ctx->host->use) {
 		finding = mp_check_say(
 			ctx, MP_UNSURE, "What the host uses itself was not looked at");
-		mp_finding_remedy(finding, "run this check on a host or a snapshot of one");
+		mp_finding_remedy(
+			finding, "run this check on a host or a snapshot of one");
 		return;
 	}
 	if (mp_pci_is_bridge(ctx->device)) {

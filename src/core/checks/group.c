@@ -117,7 +117,7 @@ static void group_viable(struct mp_check_ctx *ctx)
 			ctx->device->bdf);
 		return;
 	}
-	v = (struct viability) { g_string_new(NULL), g_string_new(NULL),
+	v = (struct viability){ g_string_new(NULL), g_string_new(NULL),
 		g_string_new(NULL) };
 	for (guint i = 0; i < group->members->len; i++)
 		judge_member(ctx, group->members->pdata[i], &v);

@@ -43,14 +43,17 @@ static void headroom_of_vm(struct mp_check_ctx *ctx)
 	struct mp_finding *f;
 
 	if (is_running(vm)) {
-		f = mp_check_say(ctx, MP_PASS, "VM %s runs: its memory is already there", vm->id);
+		f = mp_check_say(
+			ctx, MP_PASS, "VM %s runs: its memory is already there", vm->id);
 	} else if (need > memory->total) {
 		f = mp_check_say(ctx, MP_FAIL,
 			"VM %s wants %.1f GiB, more than this host's %.1f GiB, and VFIO pins all of "
 			"it: the VM cannot start",
 			vm->id, need / GIB, memory->total / GIB);
-		mp_finding_remedy(f, "give the VM less: qm set %s --memory %" G_GUINT64_FORMAT,
-			vm->id, (uint64_t)((memory->total - MIN(memory->total, RESERVE)) / MIB * 3 / 4));
+		mp_finding_remedy(f,
+			"give the VM less: qm set %s --memory %" G_GUINT64_FORMAT, vm->id,
+			(uint64_t)((memory->total - MIN(memory->total, RESERVE)) / MIB *
+				   3 / 4));
 	} else if (need + RESERVE > memory->available) {
 		f = mp_check_say(ctx, MP_WARN,
 			"VM %s wants %.1f GiB, and VFIO pins all of it at start, but only %.1f GiB "
@@ -67,7 +70,8 @@ static void headroom_of_vm(struct mp_check_ctx *ctx)
 			need / GIB, vm->id);
 	}
 	mp_finding_fact(f, &memory->meminfo);
-	mp_finding_evidence(f, vm->source, "memory: %" G_GUINT64_FORMAT " MiB", vm->memory_mib);
+	mp_finding_evidence(
+		f, vm->source, "memory: %" G_GUINT64_FORMAT " MiB", vm->memory_mib);
 }
 
 static void memory_headroom(struct mp_check_ctx *ctx)
@@ -77,9 +81,11 @@ static void memory_headroom(struct mp_check_ctx *ctx)
 	struct mp_finding *f;
 
 	if (memory->meminfo.know != MP_KNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "How much memory this host has could not be read");
+		f = mp_check_say(ctx, MP_UNSURE,
+			"How much memory this host has could not be read");
 		mp_finding_fact(f, &memory->meminfo);
-		mp_finding_remedy(f, "see /proc/meminfo, lines MemTotal and MemAvailable");
+		mp_finding_remedy(
+			f, "see /proc/meminfo, lines MemTotal and MemAvailable");
 		return;
 	}
 	if (ctx->vm && ctx->vm->memory_mib && !ctx->vm->hugepages) {
@@ -90,7 +96,8 @@ static void memory_headroom(struct mp_check_ctx *ctx)
 		f = mp_check_say(ctx, MP_WARN,
 			"More than half of this host's memory is reserved as huge pages that nobody "
 			"uses, and VMs without hugepages= cannot have it");
-		mp_finding_remedy(f, "reserve fewer (sysctl vm.nr_hugepages, hugepages= on the "
+		mp_finding_remedy(f,
+			"reserve fewer (sysctl vm.nr_hugepages, hugepages= on the "
 			"kernel command line), or set hugepages= in the VMs");
 	} else if (memory->available < RESERVE) {
 		f = mp_check_say(ctx, MP_WARN,
@@ -103,13 +110,14 @@ static void memory_headroom(struct mp_check_ctx *ctx)
 	}
 	mp_finding_fact(f, &memory->meminfo);
 	if (idle)
-		mp_finding_evidence(f, memory->hugepools_fact.source, "%.1f GiB in free huge pages",
-			idle / GIB);
+		mp_finding_evidence(f, memory->hugepools_fact.source,
+			"%.1f GiB in free huge pages", idle / GIB);
 }
 
 /* --- hugepages --- */
 
-static const struct mp_hugepool *pool_of(const struct mp_memory *memory, uint64_t page_size)
+static const struct mp_hugepool *pool_of(
+	const struct mp_memory *memory, uint64_t page_size)
 {
 	for (guint i = 0; i < memory->hugepools->len; i++) {
 		const struct mp_hugepool *pool = memory->hugepools->pdata[i];
@@ -144,27 +152,31 @@ static void huge_vm(struct mp_check_ctx *ctx)
 	if (!pool) {
 		f = mp_check_say(ctx, MP_FAIL,
 			"VM %s wants huge pages of %u MiB, which this host's processor or kernel "
-			"does not have", vm->id, mib);
+			"does not have",
+			vm->id, mib);
 		mp_finding_remedy(f, "qm set %s --hugepages 2", vm->id);
 	} else if (is_running(vm) || pool->free >= need) {
-		f = mp_check_say(ctx, MP_PASS, "There are huge pages of %u MiB for VM %s", mib, vm->id);
+		f = mp_check_say(ctx, MP_PASS, "There are huge pages of %u MiB for VM %s",
+			mib, vm->id);
 	} else {
 		g_autofree char *parameter = g_strdup_printf(
 			"hugepagesz=%uM hugepages=%" G_GUINT64_FORMAT, mib, need);
 		g_autofree char *how = mp_loader_how_to_add(ctx->host, parameter);
 
 		f = mp_check_say(ctx, MP_WARN,
-			"VM %s wants %" G_GUINT64_FORMAT " huge pages of %u MiB and %" G_GUINT64_FORMAT
+			"VM %s wants %" G_GUINT64_FORMAT
+			" huge pages of %u MiB and %" G_GUINT64_FORMAT
 			" are free: Proxmox tries to make the rest at start, which fails when memory "
-			"is fragmented", vm->id, need, mib, pool->free);
+			"is fragmented",
+			vm->id, need, mib, pool->free);
 		mp_finding_remedy(f, "reserve them at boot: %s", how);
 	}
 	mp_finding_evidence(f, vm->source, "hugepages: %s", vm->hugepages);
 	mp_finding_fact(f, &memory->hugepools_fact);
 	if (pool)
 		mp_finding_evidence(f, memory->hugepools_fact.source,
-			"%u MiB: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " free", mib, pool->free,
-			pool->total);
+			"%u MiB: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " free",
+			mib, pool->free, pool->total);
 }
 
 static void hugepages(struct mp_check_ctx *ctx)
@@ -178,7 +190,8 @@ static void hugepages(struct mp_check_ctx *ctx)
 		f = mp_check_say(ctx, MP_SKIP,
 			"No VM was named; huge pages matter only to VMs that ask for them");
 	} else if (memory->hugepools_fact.know != MP_KNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "This host's huge pages could not be read");
+		f = mp_check_say(
+			ctx, MP_UNSURE, "This host's huge pages could not be read");
 		mp_finding_remedy(f, "see /sys/kernel/mm/hugepages");
 	} else {
 		huge_vm(ctx);
@@ -207,24 +220,29 @@ static void memlock(struct mp_check_ctx *ctx)
 		return;
 	}
 	if (limit->know != MP_KNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE, "The limit of locked memory could not be read");
+		f = mp_check_say(
+			ctx, MP_UNSURE, "The limit of locked memory could not be read");
 		mp_finding_remedy(f, "run 'ulimit -l' as the user that starts QEMU");
 	} else if (mp_fact_is(limit, "unlimited")) {
 		f = mp_check_say(ctx, MP_PASS, "Locked memory is not limited");
 	} else if (!mp_fact_uint(limit, 10, &bytes)) {
-		f = mp_check_say(ctx, MP_UNSURE, "The limit of locked memory makes no sense");
+		f = mp_check_say(
+			ctx, MP_UNSURE, "The limit of locked memory makes no sense");
 		mp_finding_remedy(f, "run 'ulimit -l' as the user that starts QEMU");
 	} else if (need && bytes >= need) {
-		f = mp_check_say(ctx, MP_PASS, "The limit of locked memory is above VM %s's memory",
+		f = mp_check_say(ctx, MP_PASS,
+			"The limit of locked memory is above VM %s's memory",
 			ctx->vm->id);
 	} else if (need) {
 		f = mp_check_say(ctx, MP_WARN,
 			"Only %.1f MiB may be locked, less than VM %s's memory, which VFIO pins: QEMU "
-			"started by hand without CAP_IPC_LOCK fails", bytes / MIB, ctx->vm->id);
+			"started by hand without CAP_IPC_LOCK fails",
+			bytes / MIB, ctx->vm->id);
 		mp_finding_remedy(f,
 			"start QEMU as root or by libvirt (which raises the limit), or set "
-			"LimitMEMLOCK= in its unit or 'memlock' in /etc/security/limits.conf to %"
-			G_GUINT64_FORMAT " KiB", need >> 10);
+			"LimitMEMLOCK= in its unit or 'memlock' in /etc/security/limits.conf to %" G_GUINT64_FORMAT
+			" KiB",
+			need >> 10);
 	} else {
 		f = mp_check_say(ctx, MP_INFO,
 			"Locked memory is limited here; that matters only to a QEMU that is started "
@@ -234,7 +252,8 @@ static void memlock(struct mp_check_ctx *ctx)
 }
 
 const struct mp_check mp_checks_memory[] = {
-	{ "memory-headroom", MP_SCOPE_HOST, "there is enough memory for a VM that pins it",
+	{ "memory-headroom", MP_SCOPE_HOST,
+		"there is enough memory for a VM that pins it",
 		"A device may write to any of its VM's memory at any time, so VFIO pins all of it "
 		"when the VM starts (drivers/vfio/vfio_iommu_type1.c): nothing is shared, swapped or "
 		"ballooned away, and overcommitment ends.\n\n"

@@ -34,7 +34,7 @@ static void add(struct mp_remap_sources *sources, enum mp_remap_rank rank,
 
 	g_assert(sources->count <= MP_REMAP_SOURCES);
 	va_start(args, format);
-	*source = (struct mp_remap_source) { .rank = rank,
+	*source = (struct mp_remap_source){ .rank = rank,
 		.state = state,
 		.name = name,
 		.text = g_strdup_vprintf(format, args) };

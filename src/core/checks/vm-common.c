@@ -78,7 +78,8 @@ static bool is_of_host(const struct mp_check_ctx *ctx)
 char *mp_vm_how_to_set(const struct mp_check_ctx *ctx, const char *key, const char *value)
 {
 	if (is_of_host(ctx))
-		return g_strdup_printf("run: qm set %s --%s '%s'", ctx->vm->id, key, value);
+		return g_strdup_printf(
+			"run: qm set %s --%s '%s'", ctx->vm->id, key, value);
 	return g_strdup_printf(
 		"write the line \"%s: %s\" into %s", key, value, ctx->vm->source);
 }

@@ -21,7 +21,8 @@ void mp_check_vm_cpu_address_width(struct mp_check_ctx *ctx);
 
 /* How to give KEY the VALUE: "qm set 101 --machine q35" for a VM of this host, else "write
  * the line `machine: q35` into FILE". Caller frees. */
-char *mp_vm_how_to_set(const struct mp_check_ctx *ctx, const char *key, const char *value);
+char *mp_vm_how_to_set(
+	const struct mp_check_ctx *ctx, const char *key, const char *value);
 char *mp_vm_how_to_delete(const struct mp_check_ctx *ctx, const char *key);
 
 /* The words of `args`, split as a shell would; NULL: none, or *problem says why not. */

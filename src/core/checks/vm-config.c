@@ -11,7 +11,14 @@
 static bool decides_passthrough(const struct mp_vm_line *line)
 {
 	static const char *const keys[] = {
-		"args", "cpu", "hookscript", "hugepages", "machine", "memory", "numa", NULL,
+		"args",
+		"cpu",
+		"hookscript",
+		"hugepages",
+		"machine",
+		"memory",
+		"numa",
+		NULL,
 	};
 	g_autofree char *value = NULL;
 
@@ -28,13 +35,16 @@ static char *how_to_repair(const struct mp_check_ctx *ctx, const struct mp_vm_li
 	g_autofree char *lower = g_ascii_strdown(line->value, -1);
 
 	/* The commonest of all: an address copied from a tool that writes upper case. */
-	if (hostpci && strcmp(lower, line->value) != 0 && strstr(line->problem, "lower-case"))
+	if (hostpci && strcmp(lower, line->value) != 0 &&
+		strstr(line->problem, "lower-case"))
 		return mp_vm_how_to_set(ctx, line->key, lower);
 	if (hostpci && strstr(line->problem, "unknown setting"))
-		return g_strdup_printf("use hostpci0 to hostpci%d: Proxmox VE knows no other",
+		return g_strdup_printf(
+			"use hostpci0 to hostpci%d: Proxmox VE knows no other",
 			MP_VM_HOSTPCI_MAX - 1);
-	return g_strdup_printf("correct line %u of %s, best with `qm set`, which refuses what "
-			       "it cannot parse",
+	return g_strdup_printf(
+		"correct line %u of %s, best with `qm set`, which refuses what "
+		"it cannot parse",
 		line->line, ctx->vm->source);
 }
 
@@ -55,8 +65,8 @@ void mp_check_vm_config_valid(struct mp_check_ctx *ctx)
 		mp_points_add(&points, decides_passthrough(line) ? MP_FAIL : MP_WARN,
 			how_to_repair(ctx, line),
 			"Proxmox VE drops line %u of VM %s without an error, \"%s%s%s\": %s",
-			line->line, vm->id, line->key, *line->key ? ": " : "", line->value,
-			line->problem);
+			line->line, vm->id, line->key, *line->key ? ": " : "",
+			line->value, line->problem);
 	}
 	for (guint i = 0; i < vm->problems->len; i++)
 		mp_points_add(&points, MP_WARN, g_strdup("remove or rename it"),
@@ -69,7 +79,8 @@ void mp_check_vm_config_valid(struct mp_check_ctx *ctx)
 			(const char *)vm->notes->pdata[i]);
 	if (vm->pending->len)
 		mp_points_add(&points, MP_INFO, NULL,
-			"VM %s: %u changes wait for its next start", vm->id, vm->pending->len);
+			"VM %s: %u changes wait for its next start", vm->id,
+			vm->pending->len);
 	finding = mp_points_say(&points, ctx, MP_PASS, fine);
 	mp_finding_fact(finding, &vm->fact);
 }
@@ -86,7 +97,8 @@ static const char *snippet_of(const char *volume, char **storage)
 	return colon + strlen(kind);
 }
 
-static const struct mp_snippet *find_snippet(const struct mp_storage *storage, const char *name)
+static const struct mp_snippet *find_snippet(
+	const struct mp_storage *storage, const char *name)
 {
 	for (guint i = 0; i < storage->files->len; i++) {
 		const struct mp_snippet *file = storage->files->pdata[i];
@@ -107,30 +119,33 @@ static void judge_snippet(
 
 	if (storage->looked.know == MP_UNKNOWN) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"It is not known whether the hookscript of VM %s can be run", vm->id);
+			"It is not known whether the hookscript of VM %s can be run",
+			vm->id);
 		mp_finding_fact(finding, &storage->looked);
 		mp_finding_remedy(finding, "look yourself: test -x %s", path);
 		return;
 	}
 	if (!file || !file->regular) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"VM %s cannot start: its hookscript %s does not exist", vm->id, path);
+			"VM %s cannot start: its hookscript %s does not exist", vm->id,
+			path);
 		g_autofree char *how = mp_vm_how_to_delete(ctx, "hookscript");
 		mp_finding_remedy(finding, "put the script there, or %s", how);
 	} else if (!file->executable) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"VM %s cannot start: its hookscript %s is not executable", vm->id, path);
+			"VM %s cannot start: its hookscript %s is not executable", vm->id,
+			path);
 		mp_finding_remedy(finding, "run: chmod +x %s", path);
 	} else {
-		finding = mp_check_say(
-			ctx, MP_PASS, "The hookscript of VM %s exists and is executable", vm->id);
+		finding = mp_check_say(ctx, MP_PASS,
+			"The hookscript of VM %s exists and is executable", vm->id);
 	}
 	mp_finding_evidence(finding, vm->source, "hookscript: %s", vm->hookscript);
 	mp_finding_evidence(finding, path, "%s",
-		!file		    ? "absent" :
-		!file->regular	    ? "not a file" :
-		!file->executable   ? "not executable" :
-				      "executable");
+		!file               ? "absent"
+		: !file->regular    ? "not a file"
+		: !file->executable ? "not executable"
+				    : "executable");
 }
 
 void mp_check_vm_hookscript(struct mp_check_ctx *ctx)
@@ -152,11 +167,12 @@ void mp_check_vm_hookscript(struct mp_check_ctx *ctx)
 			"VM %s cannot start: its hookscript is not of the form "
 			"STORAGE:snippets/NAME",
 			vm->id);
-		mp_finding_evidence(finding, vm->source, "hookscript: %s", vm->hookscript);
+		mp_finding_evidence(
+			finding, vm->source, "hookscript: %s", vm->hookscript);
 		g_autofree char *how =
 			mp_vm_how_to_set(ctx, "hookscript", "local:snippets/NAME");
-		mp_finding_remedy(finding,
-			"put the script into /var/lib/vz/snippets and %s", how);
+		mp_finding_remedy(
+			finding, "put the script into /var/lib/vz/snippets and %s", how);
 		return;
 	}
 	if (!guests || guests->pve.know != MP_KNOWN ||
@@ -165,7 +181,8 @@ void mp_check_vm_hookscript(struct mp_check_ctx *ctx)
 			"It is not known where the hookscript of VM %s is: the storages of "
 			"Proxmox VE cannot be read here",
 			vm->id);
-		mp_finding_evidence(finding, vm->source, "hookscript: %s", vm->hookscript);
+		mp_finding_evidence(
+			finding, vm->source, "hookscript: %s", vm->hookscript);
 		if (guests)
 			mp_finding_fact(finding, &guests->storages_fact);
 		mp_finding_remedy(finding, "run this check on the Proxmox VE node");
@@ -177,7 +194,8 @@ void mp_check_vm_hookscript(struct mp_check_ctx *ctx)
 			"VM %s cannot start: its hookscript is on the storage '%s', which %s",
 			vm->id, storage_name,
 			storage ? "is no directory" : "does not exist");
-		mp_finding_evidence(finding, vm->source, "hookscript: %s", vm->hookscript);
+		mp_finding_evidence(
+			finding, vm->source, "hookscript: %s", vm->hookscript);
 		mp_finding_fact(finding, &guests->storages_fact);
 		g_autofree char *how = mp_vm_how_to_delete(ctx, "hookscript");
 		mp_finding_remedy(finding, "%s, or use the storage 'local'", how);
@@ -192,7 +210,8 @@ void mp_check_vm_agent(struct mp_check_ctx *ctx)
 	struct mp_finding *finding;
 
 	if (vm->agent_enabled) {
-		finding = mp_check_say(ctx, MP_PASS, "VM %s has the guest agent enabled", vm->id);
+		finding = mp_check_say(
+			ctx, MP_PASS, "VM %s has the guest agent enabled", vm->id);
 	} else {
 		g_autofree char *how = mp_vm_how_to_set(ctx, "agent", "1");
 
@@ -200,14 +219,16 @@ void mp_check_vm_agent(struct mp_check_ctx *ctx)
 			"VM %s has no guest agent: the host cannot ask the guest for its driver "
 			"and its log, nor shut it down for sure",
 			vm->id);
-		mp_finding_remedy(finding,
-			"%s, and install qemu-guest-agent in the guest", how);
+		mp_finding_remedy(
+			finding, "%s, and install qemu-guest-agent in the guest", how);
 	}
-	mp_finding_evidence(finding, vm->source, "agent: %s", vm->agent ? vm->agent : "(not set)");
+	mp_finding_evidence(
+		finding, vm->source, "agent: %s", vm->agent ? vm->agent : "(not set)");
 }
 
 /* "-set device.hostpci0.x-no-mmap=on": is there such a device? */
-static void judge_set(struct mp_check_ctx *ctx, struct mp_points *points, const char *value)
+static void judge_set(
+	struct mp_check_ctx *ctx, struct mp_points *points, const char *value)
 {
 	const struct mp_vm *vm = ctx->vm;
 	uint64_t index;
@@ -226,11 +247,12 @@ static void judge_set(struct mp_check_ctx *ctx, struct mp_points *points, const 
 		/* A multifunction device has ids hostpciN.F */
 		bool functions = entry->devices->len > 1 && !entry->mapping;
 		bool named = value[strlen(digits)] == '.' &&
-			g_ascii_isdigit(value[strlen(digits) + 1]) &&
-			value[strlen(digits) + 2] == '.';
+			     g_ascii_isdigit(value[strlen(digits) + 1]) &&
+			     value[strlen(digits) + 2] == '.';
 		if (functions && !named)
 			mp_points_add(points, MP_FAIL,
-				g_strdup_printf("write device.hostpci%s.0.PROPERTY", digits),
+				g_strdup_printf(
+					"write device.hostpci%s.0.PROPERTY", digits),
 				"QEMU will not start VM %s: hostpci%s has several functions, whose "
 				"names are hostpci%s.0, .1 and so on",
 				vm->id, digits, digits);
@@ -238,7 +260,8 @@ static void judge_set(struct mp_check_ctx *ctx, struct mp_points *points, const 
 	}
 	mp_points_add(points, MP_FAIL, mp_vm_how_to_delete(ctx, "args"),
 		"QEMU will not start VM %s: args set a property of hostpci%s, which the VM does "
-		"not have", vm->id, digits);
+		"not have",
+		vm->id, digits);
 }
 
 static void judge_args_iommu(
@@ -275,7 +298,8 @@ static void judge_args(struct mp_check_ctx *ctx, struct mp_points *points, char 
 		const char *next = word[1];
 
 		if (next && is_option(*word, "device") &&
-			(g_str_has_prefix(next, "vfio-pci,") || !strcmp(next, "vfio-pci"))) {
+			(g_str_has_prefix(next, "vfio-pci,") ||
+				!strcmp(next, "vfio-pci"))) {
 			g_autofree char *host = mp_vm_args_property(next, "host");
 
 			mp_points_add(points, MP_FAIL,
@@ -287,17 +311,20 @@ static void judge_args(struct mp_check_ctx *ctx, struct mp_points *points, char 
 		}
 		if (next && is_option(*word, "set"))
 			judge_set(ctx, points, next);
-		if (strstr(*word, "kernel-irqchip=split") || strstr(*word, "kernel_irqchip=split")) {
+		if (strstr(*word, "kernel-irqchip=split") ||
+			strstr(*word, "kernel_irqchip=split")) {
 			if (!iommu && g_strcmp0(vm->viommu, "intel") != 0)
 				mp_points_add(points, MP_WARN,
 					mp_vm_how_to_delete(ctx, "args"),
 					"VM %s has a split irqchip without an Intel vIOMMU: it "
-					"helps nothing and makes interrupts slower", vm->id);
+					"helps nothing and makes interrupts slower",
+					vm->id);
 		}
 		if (strstr(*word, "x-no-mmap=on") || strstr(*word, "x-no-kvm-msi=on"))
 			mp_points_add(points, MP_WARN, mp_vm_how_to_delete(ctx, "args"),
 				"VM %s runs its card through QEMU for debugging (%s): every "
-				"register access is slow", vm->id, *word);
+				"register access is slow",
+				vm->id, *word);
 	}
 	if (iommu)
 		judge_args_iommu(ctx, points, iommu);
@@ -313,14 +340,17 @@ void mp_check_vm_args(struct mp_check_ctx *ctx)
 	struct mp_points points;
 
 	if (!vm->args) {
-		mp_check_say(ctx, MP_PASS, "VM %s has no args that could get in the way", vm->id);
+		mp_check_say(ctx, MP_PASS, "VM %s has no args that could get in the way",
+			vm->id);
 		return;
 	}
 	if (!words) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"The args of VM %s cannot be split into words: %s", vm->id, problem);
+			"The args of VM %s cannot be split into words: %s", vm->id,
+			problem);
 		mp_finding_evidence(finding, vm->source, "args: %s", vm->args);
-		mp_finding_remedy(finding, "close the quotes in the line args of %s", vm->source);
+		mp_finding_remedy(
+			finding, "close the quotes in the line args of %s", vm->source);
 		return;
 	}
 	mp_points_init(&points);

@@ -26,9 +26,11 @@ static const struct mp_pci *left_out_sibling(
 		for (guint d = 0; d < ctx->host->devices->len; d++) {
 			const struct mp_pci *other = ctx->host->devices->pdata[d];
 
-			if (other->domain == device->domain && other->bus == device->bus &&
+			if (other->domain == device->domain &&
+				other->bus == device->bus &&
 				other->slot == device->slot && other->group &&
-				other->group == device->group && !mp_pci_is_bridge(other) &&
+				other->group == device->group &&
+				!mp_pci_is_bridge(other) &&
 				!g_ptr_array_find(all, other, NULL))
 				return other;
 		}
@@ -62,8 +64,8 @@ static void judge_device(const struct mp_check_ctx *ctx, struct mp_points *point
 	if (device->all_ones)
 		mp_points_add(points, MP_FAIL,
 			g_strdup("see device-responds: reset or power-cycle the card"),
-			"hostpci%u of VM %s means %s, which does not answer", entry->index,
-			ctx->vm->id, device->bdf);
+			"hostpci%u of VM %s means %s, which does not answer",
+			entry->index, ctx->vm->id, device->bdf);
 }
 
 /* What PVE would say of one line at the start of the VM, and what it would not say. */
@@ -88,8 +90,8 @@ static void judge_entry(const struct mp_check_ctx *ctx, struct mp_points *points
 		mp_points_add(points, MP_FAIL,
 			mp_vm_how_to_set(ctx, key, "0000:BB:DD.F,pcie=1"),
 			"VM %s does not start: %s must have %s", vm->id, key,
-			entry->mapping ? "either host= or mapping=, not both" :
-					 "host= or mapping=");
+			entry->mapping ? "either host= or mapping=, not both"
+				       : "host= or mapping=");
 		return;
 	}
 	for (guint i = 0; i < entry->missing->len; i++)
@@ -105,33 +107,37 @@ static void judge_entry(const struct mp_check_ctx *ctx, struct mp_points *points
 		express = express || is_express(device);
 		if (!entry->mapping && !g_hash_table_add(taken, (void *)device->bdf))
 			mp_points_add(points, MP_FAIL, mp_vm_how_to_delete(ctx, key),
-				"VM %s does not start: %s is assigned more than once", vm->id,
-				device->bdf);
+				"VM %s does not start: %s is assigned more than once",
+				vm->id, device->bdf);
 	}
 	if (!entry->mapping && !one_card(entry->devices))
-		mp_points_add(points, MP_WARN,
-			g_strdup("use one hostpciN for each card"),
-			"%s of VM %s joins different cards into one multifunction device", key,
-			vm->id);
+		mp_points_add(points, MP_WARN, g_strdup("use one hostpciN for each card"),
+			"%s of VM %s joins different cards into one multifunction device",
+			key, vm->id);
 	if (express && !entry->pcie && vm->q35) {
 		g_autofree char *value = g_strdup_printf("%s,pcie=1", entry->raw);
 
 		mp_points_add(points, MP_WARN, mp_vm_how_to_set(ctx, key, value),
 			"%s of VM %s lacks pcie=1: the guest sees a plain PCI card without its "
-			"PCI Express capabilities", key, vm->id);
+			"PCI Express capabilities",
+			key, vm->id);
 	}
 	sibling = entry->mdev ? NULL : left_out_sibling(ctx, entry);
 	if (sibling)
 		mp_points_add(points, MP_WARN,
-			g_strdup_printf("pass the whole card: leave the function out of the "
-					"address in %s", key),
+			g_strdup_printf(
+				"pass the whole card: leave the function out of the "
+				"address in %s",
+				key),
 			"%s of VM %s leaves out %s, another function of the same card and IOMMU "
-			"group", key, vm->id, sibling->bdf);
+			"group",
+			key, vm->id, sibling->bdf);
 	if (!g_strcmp0(entry->driver, "keep"))
 		mp_points_add(points, MP_WARN,
 			g_strdup("see to the binding yourself, or drop driver=keep"),
 			"%s of VM %s has driver=keep: Proxmox VE neither binds nor resets the "
-			"device", key, vm->id);
+			"device",
+			key, vm->id);
 }
 
 static void judge_wanted(const struct mp_check_ctx *ctx, struct mp_points *points)
@@ -144,10 +150,11 @@ static void judge_wanted(const struct mp_check_ctx *ctx, struct mp_points *point
 
 		if (g_ptr_array_find(devices, device, NULL))
 			continue;
-		value = g_strdup_printf("%s%s", device->bdf, ctx->vm->q35 ? ",pcie=1" : "");
+		value = g_strdup_printf(
+			"%s%s", device->bdf, ctx->vm->q35 ? ",pcie=1" : "");
 		mp_points_add(points, MP_FAIL, mp_vm_how_to_set(ctx, "hostpci0", value),
-			"VM %s does not get %s: no hostpci line in effect names it", ctx->vm->id,
-			device->bdf);
+			"VM %s does not get %s: no hostpci line in effect names it",
+			ctx->vm->id, device->bdf);
 	}
 }
 
@@ -162,7 +169,8 @@ void mp_check_vm_hostpci(struct mp_check_ctx *ctx)
 
 	if (!vm->hostpci->len && !ctx->wanted->len) {
 		mp_check_say(ctx, MP_SKIP,
-			"VM %s has no hostpci line, and no device was asked about", vm->id);
+			"VM %s has no hostpci line, and no device was asked about",
+			vm->id);
 		return;
 	}
 	mp_points_init(&points);
@@ -172,10 +180,10 @@ void mp_check_vm_hostpci(struct mp_check_ctx *ctx)
 	fine = g_strdup_printf("The hostpci lines of VM %s name %u device%s of this host",
 		vm->id, devices->len, devices->len == 1 ? "" : "s");
 	if (!devices->len && !points.texts->len)
-		mp_points_add(&points, MP_UNSURE,
-			g_strdup("see vm-mapping"),
+		mp_points_add(&points, MP_UNSURE, g_strdup("see vm-mapping"),
 			"It is not known which device VM %s gets: its mapping does not lead to "
-			"one here", vm->id);
+			"one here",
+			vm->id);
 	finding = mp_points_say(&points, ctx, MP_PASS, fine);
 	for (guint i = 0; i < vm->hostpci->len; i++) {
 		const struct mp_hostpci *entry = vm->hostpci->pdata[i];
@@ -223,21 +231,24 @@ static void judge_other(struct mp_check_ctx *ctx, struct mp_points *points,
 			device->bdf, ctx->vm->id, other->id);
 	else if (other->running)
 		mp_points_add(points, MP_FAIL,
-			g_strdup_printf("run: qm shutdown %s, before VM %s starts", other->id,
-				ctx->vm->id),
-			"VM %s runs and has %s, which VM %s wants too", other->id, device->bdf,
-			ctx->vm->id);
+			g_strdup_printf("run: qm shutdown %s, before VM %s starts",
+				other->id, ctx->vm->id),
+			"VM %s runs and has %s, which VM %s wants too", other->id,
+			device->bdf, ctx->vm->id);
 	else if (other->running_fact.know == MP_UNKNOWN)
-		mp_points_add(points, MP_UNSURE, g_strdup_printf("run: qm status %s", other->id),
-			"VM %s has %s too, and it is not known whether it runs", other->id,
-			device->bdf);
+		mp_points_add(points, MP_UNSURE,
+			g_strdup_printf("run: qm status %s", other->id),
+			"VM %s has %s too, and it is not known whether it runs",
+			other->id, device->bdf);
 	else if (other->onboot)
 		mp_points_add(points, MP_WARN,
-			g_strdup_printf("run: qm set %s --onboot 0, or take the device out of "
-					"one of them",
+			g_strdup_printf(
+				"run: qm set %s --onboot 0, or take the device out of "
+				"one of them",
 				other->id),
 			"VM %s has %s too and starts with the host: whichever of the two starts "
-			"first gets it", other->id, device->bdf);
+			"first gets it",
+			other->id, device->bdf);
 	else if (!other->is_template)
 		mp_points_add(points, MP_INFO, NULL,
 			"VM %s has %s too; it does not run now", other->id, device->bdf);
@@ -259,9 +270,8 @@ static void judge_holders(
 		named = strstr(entry->detail, own);
 		if (named && !g_ascii_isdigit(named[strlen(own)]))
 			continue;
-		mp_points_add(points, MP_FAIL,
-			g_strdup("stop that VM first"), "%s is in use: %s", device->bdf,
-			entry->detail);
+		mp_points_add(points, MP_FAIL, g_strdup("stop that VM first"),
+			"%s is in use: %s", device->bdf, entry->detail);
 	}
 }
 
@@ -295,13 +305,14 @@ void mp_check_vm_device_conflict(struct mp_check_ctx *ctx)
 		if (other->fact.know == MP_UNKNOWN)
 			mp_points_add(&points, MP_UNSURE,
 				g_strdup("run this program as root"),
-				"The configuration of VM %s could not be read (%s)", other->id,
-				other->fact.why);
+				"The configuration of VM %s could not be read (%s)",
+				other->id, other->fact.why);
 	}
 	if (!guests || guests->vms_fact.know == MP_UNKNOWN)
 		mp_points_add(&points, MP_UNSURE, g_strdup("run this program as root"),
 			"It is not known whether another VM has a device of VM %s: the list of "
-			"VMs could not be read", vm->id);
+			"VMs could not be read",
+			vm->id);
 	fine = g_strdup_printf("No other VM of this host has a device of VM %s", vm->id);
 	finding = mp_points_say(&points, ctx, MP_PASS, fine);
 	/* Who holds a group open is seen on the live host only. */

@@ -57,7 +57,8 @@ static void judge_aw_bits(struct mp_check_ctx *ctx, struct mp_points *points)
 		return;
 	if (!vm->viommu)
 		mp_points_add(points, MP_FAIL, mp_vm_how_to_set(ctx, "machine", "q35"),
-			"VM %s does not start: aw-bits without a vIOMMU is refused", vm->id);
+			"VM %s does not start: aw-bits without a vIOMMU is refused",
+			vm->id);
 	else if (!strcmp(vm->viommu, "intel") && vm->aw_bits != 39 && vm->aw_bits != 48)
 		mp_points_add(points, MP_FAIL,
 			mp_vm_how_to_set(ctx, "machine", "q35,viommu=intel,aw-bits=48"),
@@ -75,20 +76,24 @@ void mp_check_vm_machine(struct mp_check_ctx *ctx)
 	mp_points_init(&points);
 	if (!vm->q35) {
 		if (wants_express(vm))
-			mp_points_add(&points, MP_FAIL, mp_vm_how_to_set(ctx, "machine", "q35"),
+			mp_points_add(&points, MP_FAIL,
+				mp_vm_how_to_set(ctx, "machine", "q35"),
 				"VM %s does not start: pcie=1 needs the q35 machine, and it has %s",
 				vm->id, machine_text(vm));
 		if (!g_strcmp0(vm->viommu, "intel")) {
 			g_autofree char *value = q35_with("intel");
 
-			mp_points_add(&points, MP_FAIL, mp_vm_how_to_set(ctx, "machine", value),
+			mp_points_add(&points, MP_FAIL,
+				mp_vm_how_to_set(ctx, "machine", value),
 				"VM %s does not start: an Intel vIOMMU needs the q35 machine",
 				vm->id);
 		}
 		if (has_express_device(ctx))
-			mp_points_add(&points, MP_WARN, mp_vm_how_to_set(ctx, "machine", "q35"),
+			mp_points_add(&points, MP_WARN,
+				mp_vm_how_to_set(ctx, "machine", "q35"),
 				"VM %s has no PCI Express bus for a PCI Express card: the guest sees "
-				"a plain PCI card without its extended configuration space", vm->id);
+				"a plain PCI card without its extended configuration space",
+				vm->id);
 	}
 	judge_aw_bits(ctx, &points);
 	fine = g_strdup_printf("VM %s has the machine %s, which fits its devices", vm->id,
@@ -108,11 +113,12 @@ static void judge_hugepages(struct mp_check_ctx *ctx, struct mp_points *points)
 	if (strcmp(vm->hugepages, "any") != 0 && strcmp(vm->hugepages, "2") != 0 &&
 		strcmp(vm->hugepages, "1024") != 0)
 		mp_points_add(points, MP_FAIL, mp_vm_how_to_set(ctx, "hugepages", "1024"),
-			"VM %s does not start: hugepages is any, 2 or 1024 (MiB), not %s", vm->id,
-			vm->hugepages);
+			"VM %s does not start: hugepages is any, 2 or 1024 (MiB), not %s",
+			vm->id, vm->hugepages);
 	if (!vm->numa)
 		mp_points_add(points, MP_FAIL, mp_vm_how_to_set(ctx, "numa", "1"),
-			"VM %s does not start: hugepages need NUMA to be enabled", vm->id);
+			"VM %s does not start: hugepages need NUMA to be enabled",
+			vm->id);
 }
 
 static void judge_hotplug(struct mp_check_ctx *ctx, struct mp_points *points)
@@ -123,12 +129,14 @@ static void judge_hotplug(struct mp_check_ctx *ctx, struct mp_points *points)
 		return;
 	if (!vm->numa)
 		mp_points_add(points, MP_FAIL, mp_vm_how_to_set(ctx, "numa", "1"),
-			"VM %s does not start: memory hotplug needs NUMA to be enabled", vm->id);
+			"VM %s does not start: memory hotplug needs NUMA to be enabled",
+			vm->id);
 	else
 		mp_points_add(points, MP_WARN,
 			mp_vm_how_to_set(ctx, "hotplug", "network,disk,usb"),
 			"VM %s has memory hotplug: RAM that is taken out is unmapped under the "
-			"card, and DMA to it faults", vm->id);
+			"card, and DMA to it faults",
+			vm->id);
 }
 
 static void judge_balloon(struct mp_check_ctx *ctx, struct mp_points *points)
@@ -139,7 +147,8 @@ static void judge_balloon(struct mp_check_ctx *ctx, struct mp_points *points)
 		return;
 	if (vm->balloon_set && vm->balloon_mib < vm->memory_mib)
 		mp_points_add(points, MP_WARN, mp_vm_how_to_set(ctx, "balloon", "0"),
-			"VM %s counts on a balloon (%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+			"VM %s counts on a balloon (%" G_GUINT64_FORMAT
+			" of %" G_GUINT64_FORMAT
 			" MiB), but a passed device pins all of its RAM: nothing comes back",
 			vm->id, vm->balloon_mib, vm->memory_mib);
 	else
@@ -159,18 +168,21 @@ static void judge_host_memory(struct mp_check_ctx *ctx, struct mp_points *points
 		return;
 	if (!memory || !memory->total) {
 		mp_points_add(points, MP_UNSURE, g_strdup("make /proc/meminfo readable"),
-			"It is not known whether the host has the memory that VM %s pins", vm->id);
+			"It is not known whether the host has the memory that VM %s pins",
+			vm->id);
 		return;
 	}
 	if (wanted > memory->total)
 		mp_points_add(points, MP_FAIL, mp_vm_how_to_set(ctx, "memory", "LESS"),
-			"VM %s does not start: it pins %" G_GUINT64_FORMAT " MiB of RAM and the "
+			"VM %s does not start: it pins %" G_GUINT64_FORMAT
+			" MiB of RAM and the "
 			"host has %" G_GUINT64_FORMAT " MiB",
 			vm->id, vm->memory_mib, memory->total / MP_MIB);
 	else if (!vm->running && !huge && memory->available && wanted > memory->available)
 		mp_points_add(points, MP_WARN,
 			g_strdup("stop other guests or give the VM less memory"),
-			"VM %s pins %" G_GUINT64_FORMAT " MiB of RAM when it starts and the host "
+			"VM %s pins %" G_GUINT64_FORMAT
+			" MiB of RAM when it starts and the host "
 			"has %" G_GUINT64_FORMAT " MiB available now",
 			vm->id, vm->memory_mib, memory->available / MP_MIB);
 }
@@ -190,19 +202,23 @@ void mp_check_vm_memory(struct mp_check_ctx *ctx)
 	judge_host_memory(ctx, &points);
 	judge_balloon(ctx, &points);
 	fine = g_strdup_printf("The memory settings of VM %s (%" G_GUINT64_FORMAT
-			       " MiB) suit a passed device", vm->id, vm->memory_mib);
+			       " MiB) suit a passed device",
+		vm->id, vm->memory_mib);
 	finding = mp_points_say(&points, ctx, MP_PASS, fine);
-	mp_finding_evidence(finding, vm->source, "memory: %" G_GUINT64_FORMAT ", balloon: %s, "
-		"numa: %d, hugepages: %s", vm->memory_mib,
-		mp_vm_get(vm, "balloon") ? mp_vm_get(vm, "balloon") : "(not set)", vm->numa,
-		vm->hugepages ? vm->hugepages : "(not set)");
+	mp_finding_evidence(finding, vm->source,
+		"memory: %" G_GUINT64_FORMAT ", balloon: %s, "
+		"numa: %d, hugepages: %s",
+		vm->memory_mib,
+		mp_vm_get(vm, "balloon") ? mp_vm_get(vm, "balloon") : "(not set)",
+		vm->numa, vm->hugepages ? vm->hugepages : "(not set)");
 	/* What a DMA fault's address means depends on it. */
 	mp_finding_evidence(finding, map.q35 ? "QEMU q35" : "QEMU i440fx",
 		"the guest has RAM at %s; DMA to another address faults", ranges);
 	if (ctx->host->memory)
-		mp_finding_evidence(finding, "/proc/meminfo", "%" G_GUINT64_FORMAT
-			" MiB, available %" G_GUINT64_FORMAT " MiB",
-			ctx->host->memory->total / MP_MIB, ctx->host->memory->available / MP_MIB);
+		mp_finding_evidence(finding, "/proc/meminfo",
+			"%" G_GUINT64_FORMAT " MiB, available %" G_GUINT64_FORMAT " MiB",
+			ctx->host->memory->total / MP_MIB,
+			ctx->host->memory->available / MP_MIB);
 }
 
 /* --- virtual IOMMU --- */
@@ -212,13 +228,14 @@ void mp_check_vm_viommu(struct mp_check_ctx *ctx)
 	const struct mp_vm *vm = ctx->vm;
 	const struct mp_profile *profile = ctx->profile;
 	bool programmed = mp_profile_is_specific(profile) &&
-		profile->irq_delivery == MP_IRQ_DEVICE_PROGRAMMED;
+			  profile->irq_delivery == MP_IRQ_DEVICE_PROGRAMMED;
 	bool remaps = mp_vm_remaps_interrupts(vm);
 	struct mp_finding *finding;
 
 	if (!vm->viommu && !remaps) {
 		finding = mp_check_say(ctx, MP_PASS,
-			"VM %s has no virtual IOMMU, and passing a device needs none", vm->id);
+			"VM %s has no virtual IOMMU, and passing a device needs none",
+			vm->id);
 	} else if (remaps && programmed) {
 		g_autofree char *how = mp_vm_how_to_set(ctx, "machine", "q35");
 
@@ -263,8 +280,14 @@ void mp_check_vm_viommu(struct mp_check_ctx *ctx)
 static uint64_t guest_bits(const struct mp_check_ctx *ctx, const char **how)
 {
 	static const struct mp_prop_key keys[] = {
-		{ "cputype", .is_default = true }, { "phys-bits" }, { "guest-phys-bits" },
-		{ "flags" }, { "hidden" }, { "hv-vendor-id" }, { "reported-model" }, { NULL },
+		{ "cputype", .is_default = true },
+		{ "phys-bits" },
+		{ "guest-phys-bits" },
+		{ "flags" },
+		{ "hidden" },
+		{ "hv-vendor-id" },
+		{ "reported-model" },
+		{ NULL },
 	};
 	g_autofree char *problem = NULL;
 	g_autoptr(GHashTable) props = NULL;
@@ -294,8 +317,8 @@ static uint64_t guest_bits(const struct mp_check_ctx *ctx, const char **how)
 }
 
 /* Bits that the IOMMU in front of DEVICE can translate; 0: not known. */
-static unsigned unit_bits(
-	const struct mp_host *host, const struct mp_pci *device, const struct mp_fact **fact)
+static unsigned unit_bits(const struct mp_host *host, const struct mp_pci *device,
+	const struct mp_fact **fact)
 {
 	const struct mp_iommu_unit *unit =
 		host->iommu ? mp_iommu_unit_of(host, device) : NULL;
@@ -348,9 +371,10 @@ void mp_check_vm_cpu_address_width(struct mp_check_ctx *ctx)
 	}
 	if (!width || !bits) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"It is not known whether the addresses of VM %s fit the IOMMU: %s", vm->id,
-			width ? "the address width of the CPU could not be read" :
-				"no IOMMU is active in front of its devices, or its registers could "
+			"It is not known whether the addresses of VM %s fit the IOMMU: %s",
+			vm->id,
+			width ? "the address width of the CPU could not be read"
+			      : "no IOMMU is active in front of its devices, or its registers could "
 				"not be read");
 		mp_finding_remedy(finding, "see iommu-active and iommu-address-width");
 	} else if (width < 64 && top > 1ull << width) {
@@ -358,26 +382,31 @@ void mp_check_vm_cpu_address_width(struct mp_check_ctx *ctx)
 			"VM %s does not start with its card: its RAM ends at 0x%" G_GINT64_MODIFIER
 			"x and the IOMMU translates %u bits",
 			vm->id, top, width);
-		mp_finding_remedy(finding, "give the VM less memory, or switch memory hotplug off");
+		mp_finding_remedy(
+			finding, "give the VM less memory, or switch memory hotplug off");
 	} else if (bits > width) {
-		g_autofree char *type = vm->cpu ?
-			g_strndup(vm->cpu, strcspn(vm->cpu, ",")) : g_strdup("x86-64-v2-AES");
+		g_autofree char *type =
+			vm->cpu ? g_strndup(vm->cpu, strcspn(vm->cpu, ","))
+				: g_strdup("x86-64-v2-AES");
 		g_autofree char *value = g_strdup_printf("%s,phys-bits=%u", type, width);
 		g_autofree char *set = mp_vm_how_to_set(ctx, "cpu", value);
 
 		finding = mp_check_say(ctx, ovmf ? MP_WARN : MP_INFO,
-			"The guest of VM %s may place BARs beyond what the IOMMU translates (%"
-			G_GUINT64_FORMAT " address bits against %u): DMA between devices then "
+			"The guest of VM %s may place BARs beyond what the IOMMU translates (%" G_GUINT64_FORMAT
+			" address bits against %u): DMA between devices then "
 			"fails, to RAM it works",
 			vm->id, bits, width);
 		mp_finding_remedy(finding, "%s", set);
 	} else {
 		finding = mp_check_say(ctx, MP_PASS,
 			"All addresses of VM %s (%" G_GUINT64_FORMAT
-			" bits) fit the IOMMU (%u bits)", vm->id, bits, width);
+			" bits) fit the IOMMU (%u bits)",
+			vm->id, bits, width);
 	}
-	mp_finding_evidence(finding, vm->source, "cpu: %s; address bits of the guest: %"
-		G_GUINT64_FORMAT " (%s); bios: %s", vm->cpu ? vm->cpu : "(default)", bits, how,
+	mp_finding_evidence(finding, vm->source,
+		"cpu: %s; address bits of the guest: %" G_GUINT64_FORMAT
+		" (%s); bios: %s",
+		vm->cpu ? vm->cpu : "(default)", bits, how,
 		vm->bios ? vm->bios : "seabios");
 	mp_finding_evidence(finding, map.q35 ? "QEMU q35" : "QEMU i440fx",
 		"RAM ends at 0x%" G_GINT64_MODIFIER "x", top);

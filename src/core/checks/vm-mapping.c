@@ -63,7 +63,8 @@ static char *map_value(const struct mp_mapping_entry *entry, const struct mp_pci
 }
 
 /* `pvesh set` replaces the whole list, so the other nodes' entries are repeated. */
-static char *how_to_correct(const struct mp_check_ctx *ctx, const struct mp_mapping *mapping)
+static char *how_to_correct(
+	const struct mp_check_ctx *ctx, const struct mp_mapping *mapping)
 {
 	GString *text = g_string_new(NULL);
 
@@ -71,7 +72,8 @@ static char *how_to_correct(const struct mp_check_ctx *ctx, const struct mp_mapp
 	for (guint i = 0; i < mapping->entries->len; i++) {
 		const struct mp_mapping_entry *entry = mapping->entries->pdata[i];
 		const struct mp_pci *device = NULL;
-		g_autofree char *first = g_strndup(entry->path, strcspn(entry->path, ";"));
+		g_autofree char *first =
+			g_strndup(entry->path, strcspn(entry->path, ";"));
 
 		if (!strcmp(entry->node, ctx->host->guests->node.text))
 			device = device_at(ctx->host, first);
@@ -99,8 +101,9 @@ static void mismatch(
 		mp_points_add(j->points, MP_FAIL, how,
 			"VM %s does not start: mapping %s has %s=%s for %s, the hardware has %s%s",
 			j->ctx->vm->id, j->mapping->name, property, is, j->path, should,
-			!g_ascii_strcasecmp(is, should) ?
-				" (compared as text: lower case counts)" : "");
+			!g_ascii_strcasecmp(is, should)
+				? " (compared as text: lower case counts)"
+				: "");
 	else if (should)
 		mp_points_add(j->points, MP_FAIL, how,
 			"VM %s does not start: mapping %s lacks %s=%s for %s, which Proxmox VE "
@@ -122,9 +125,10 @@ static void judge_path(const struct judge *j, bool first)
 
 	if (!device) {
 		mp_points_add(j->points, MP_FAIL,
-			g_strdup_printf("look for its new address (metis-passthrough list --id "
-					"%s) and correct the mapping under Datacenter > Resource "
-					"Mappings",
+			g_strdup_printf(
+				"look for its new address (metis-passthrough list --id "
+				"%s) and correct the mapping under Datacenter > Resource "
+				"Mappings",
 				j->entry->id),
 			"VM %s does not start: mapping %s names %s, and there is no such device "
 			"on this host",
@@ -137,10 +141,12 @@ static void judge_path(const struct judge *j, bool first)
 	subsystem = subsystem_of(device);
 	if (!subsystem)
 		mp_points_add(j->points, MP_UNSURE,
-			g_strdup_printf("run: pvesh get /cluster/mapping/pci --check-node %s",
+			g_strdup_printf(
+				"run: pvesh get /cluster/mapping/pci --check-node %s",
 				j->entry->node),
 			"The subsystem id of %s could not be read, so mapping %s cannot be "
-			"compared", j->path, j->mapping->name);
+			"compared",
+			j->path, j->mapping->name);
 	else if (g_strcmp0(subsystem, j->entry->subsystem_id) != 0)
 		mismatch(j, "subsystem-id", j->entry->subsystem_id, subsystem);
 	if (!first)
@@ -160,9 +166,10 @@ static void judge_mapping(
 
 	if (!mapping) {
 		mp_points_add(points, MP_FAIL,
-			g_strdup_printf("create it under Datacenter > Resource Mappings, or run: "
-					"pvesh create /cluster/mapping/pci --id %s --map "
-					"node=%s,path=...,id=...,iommugroup=...,subsystem-id=...",
+			g_strdup_printf(
+				"create it under Datacenter > Resource Mappings, or run: "
+				"pvesh create /cluster/mapping/pci --id %s --map "
+				"node=%s,path=...,id=...,iommugroup=...,subsystem-id=...",
 				line->mapping, guests->node.text),
 			"VM %s does not start: there is no mapping '%s'", ctx->vm->id,
 			line->mapping);
@@ -170,8 +177,9 @@ static void judge_mapping(
 	}
 	if (mapping->problem) {
 		mp_points_add(points, MP_FAIL,
-			g_strdup("write it again by pvesh or under Datacenter > Resource Mappings, "
-				 "never by hand"),
+			g_strdup(
+				"write it again by pvesh or under Datacenter > Resource Mappings, "
+				"never by hand"),
 			"VM %s does not start: Proxmox VE drops the whole mapping '%s' (%s)",
 			ctx->vm->id, mapping->name, mapping->problem);
 		return;
@@ -192,7 +200,8 @@ static void judge_mapping(
 	}
 	if (!here)
 		mp_points_add(points, MP_FAIL,
-			g_strdup("add a device of this node under Datacenter > Resource Mappings"),
+			g_strdup(
+				"add a device of this node under Datacenter > Resource Mappings"),
 			"VM %s does not start here: mapping '%s' has nothing for node %s",
 			ctx->vm->id, mapping->name, guests->node.text);
 }
@@ -207,7 +216,8 @@ void mp_check_vm_mapping(struct mp_check_ctx *ctx)
 	unsigned mapped = 0;
 
 	for (guint i = 0; i < vm->hostpci->len; i++)
-		mapped += ((const struct mp_hostpci *)vm->hostpci->pdata[i])->mapping != NULL;
+		mapped += ((const struct mp_hostpci *)vm->hostpci->pdata[i])->mapping !=
+			  NULL;
 	if (!mapped) {
 		mp_check_say(ctx, MP_SKIP, "VM %s uses no resource mapping", vm->id);
 		return;
@@ -220,7 +230,8 @@ void mp_check_vm_mapping(struct mp_check_ctx *ctx)
 			vm->id);
 		if (guests)
 			mp_finding_fact(finding, &guests->mappings_fact);
-		mp_finding_remedy(finding, "run this check as root on the Proxmox VE node");
+		mp_finding_remedy(
+			finding, "run this check as root on the Proxmox VE node");
 		return;
 	}
 	mp_points_init(&points);
@@ -238,7 +249,7 @@ void mp_check_vm_mapping(struct mp_check_ctx *ctx)
 		const struct mp_hostpci *line = vm->hostpci->pdata[i];
 
 		if (line->mapping)
-			mp_finding_evidence(
-				finding, vm->source, "hostpci%u: %s", line->index, line->raw);
+			mp_finding_evidence(finding, vm->source, "hostpci%u: %s",
+				line->index, line->raw);
 	}
 }

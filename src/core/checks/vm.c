@@ -6,7 +6,8 @@
 #include "core/checks/vm-common.h"
 
 const struct mp_check mp_checks_vm[] = {
-	{ "vm-config-valid", MP_SCOPE_VM, "Proxmox VE takes every line of the VM's configuration",
+	{ "vm-config-valid", MP_SCOPE_VM,
+		"Proxmox VE takes every line of the VM's configuration",
 		"Proxmox VE reads a VM's configuration leniently: a line that it cannot parse is "
 		"dropped with a warning in the system log, and the VM starts without it. A "
 		"typo in a hostpci line is a VM without its card; a bad machine line is a VM "
@@ -32,7 +33,8 @@ const struct mp_check mp_checks_vm[] = {
 		"What to do: `qm set VMID --machine q35`. An installed guest may see its "
 		"network card under another name afterwards.",
 		mp_check_vm_machine },
-	{ "vm-hostpci", MP_SCOPE_VM, "the VM's hostpci lines name the wanted devices, rightly",
+	{ "vm-hostpci", MP_SCOPE_VM,
+		"the VM's hostpci lines name the wanted devices, rightly",
 		"What a hostpci line means is only found out when the VM starts: that the "
 		"device exists, that host= and mapping= are not both there, that no device is "
 		"named twice. Other things are never told: a missing pcie=1, a function of the "
@@ -83,7 +85,8 @@ const struct mp_check mp_checks_vm[] = {
 		"What to do: balloon: 0, no memory hotplug, numa: 1 with hugepages, and no more "
 		"memory than the host can spare.",
 		mp_check_vm_memory },
-	{ "vm-viommu", MP_SCOPE_VM, "the VM has no virtual IOMMU that its card suffers from",
+	{ "vm-viommu", MP_SCOPE_VM,
+		"the VM has no virtual IOMMU that its card suffers from",
 		"A virtual IOMMU is for passing devices on inside the guest and for user-space "
 		"drivers there; passing a device to the guest needs none. With an Intel vIOMMU "
 		"the guest remaps interrupts: it grants a card several MSI vectors, and it "
@@ -95,7 +98,8 @@ const struct mp_check mp_checks_vm[] = {
 		"profile says the card signals interrupts.\n\n"
 		"What to do: take it out for such cards (`qm set VMID --machine q35`).",
 		mp_check_vm_viommu },
-	{ "vm-cpu-address-width", MP_SCOPE_VM, "the guest's addresses fit the host's IOMMU",
+	{ "vm-cpu-address-width", MP_SCOPE_VM,
+		"the guest's addresses fit the host's IOMMU",
 		"The IOMMU translates addresses of a certain width (Intel: the smaller of MGAW "
 		"and SAGAW in the capability register, often 39 bits on client chips; AMD: by "
 		"the levels of its page tables). RAM above it cannot be mapped and the VM does "
