@@ -322,6 +322,17 @@ static bool loads_vfio(const struct mp_image *image)
 	return false;
 }
 
+/* Options are taken when the module is loaded, so ids= must be inside where it is loaded; a
+ * rule for the address (driverctl, udev) works whenever the module came. */
+static bool needs_options(const struct mp_check_ctx *ctx, const struct mp_kernel *kernel,
+	const struct mp_bind *wanted)
+{
+	const char *file = NULL;
+	g_autofree char *ids = mp_bind_ids(ctx->host, kernel, &file);
+
+	return ids && wanted->vfio_file && !g_strcmp0(file, wanted->vfio_file);
+}
+
 static void judge_image(const struct mp_check_ctx *ctx, const struct mp_kernel *kernel,
 	const struct mp_image *image, const struct mp_bind *wanted,
 	struct image_tally *tally, struct mp_finding *f)
@@ -347,8 +358,8 @@ static void judge_image(const struct mp_check_ctx *ctx, const struct mp_kernel *
 	if (bind.host_modules->len && bind.outcome != MP_BIND_VFIO &&
 		bind.outcome != MP_BIND_NOBODY && !image->scripts->len)
 		tally->late = image;
-	else if (wanted->vfio_file && image->has_vfio_pci && loads_vfio(image) &&
-		 !bind.vfio_file && !image->scripts->len)
+	else if (needs_options(ctx, kernel, wanted) && image->has_vfio_pci && loads_vfio(image) &&
+		!bind.vfio_file && !image->scripts->len)
 		tally->stale = image;
 	mp_bind_clear(&bind);
 }
