@@ -49,7 +49,7 @@ manual_options() {
 @test "each key of a profile and of the configuration is in the manual" {
 	page=$(sed 's/\\//g' "$TOP_SRCDIR/man/metis-passthrough-config.5.scd")
 	for file in profile-parse settings; do
-		keys=$(sed -n 's/^\t\t{ "\([a-z_]*\)", MP_YAML_.*/\1/p' "$TOP_SRCDIR/src/core/$file.c")
+		keys=$(sed -n 's/^\t*{ "\([a-z_]*\)", MP_YAML_.*/\1/p' "$TOP_SRCDIR/src/core/$file.c")
 		[ "$(wc -l <<<"$keys")" -gt 5 ]
 		for key in $keys; do
 			[[ $page == *"*$key*"* ]] || fail "$file: key '$key' is not in the manual"
