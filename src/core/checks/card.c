@@ -12,10 +12,15 @@
 #include "core/profile.h"
 #include "core/vm.h"
 
+/* Whose remapping table a message of the card meets; OTHER also where the host is known to
+ * remap no interrupt, since nothing then looks at the message. */
 static enum mp_iommu_kind iommu_kind(const struct mp_check_ctx *ctx)
 {
 	const struct mp_iommu_unit *unit = NULL;
 
+	if (ctx->host->iommu && ctx->host->iommu->irq.direct_msi &&
+		!ctx->host->iommu->irq.remapped)
+		return MP_IOMMU_OTHER;
 	if (ctx->host->iommu)
 		unit = mp_iommu_unit_of(ctx->host, ctx->device);
 	if (!unit && ctx->host->iommu && ctx->host->iommu->units->len)
