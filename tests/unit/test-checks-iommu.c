@@ -609,6 +609,26 @@ static void aliases(void **state)
 	expect(w, "device-dma-alias", MP_WARN);
 	w->card->function = 1;
 	expect(w, "device-dma-alias", MP_PASS);
+	w->card->function = 0;
+	w->card->vendor = 0x14a4; /* Lite-On too, but of no such chip */
+	w->card->device = 0x0122;
+	expect(w, "device-dma-alias", MP_PASS);
+	w->card->vendor = 0x1c28;
+	expect(w, "device-dma-alias", MP_WARN);
+	w->card->vendor = 0x9005; /* which number, only the subsystem tells */
+	w->card->device = 0x0285;
+	w->card->slot = 0xe;
+	expect(w, "device-dma-alias", MP_PASS);
+	w->card->subvendor = 0x9005;
+	w->card->subdevice = 0x02bb;
+	expect(w, "device-dma-alias", MP_WARN);
+	assert_non_null(strstr(ask(w, "device-dma-alias")->summary, ":01.0: it"));
+	w->card->subvendor = 0;
+	w->port->pcie.type = 7;
+	w->port->vendor = 0x1a03; /* a management chip's bridge */
+	w->port->device = 0x1150;
+	expect(w, "device-dma-alias", MP_PASS);
+	w->port->pcie.type = 6;
 	w->port->parent = w->port; /* a circle ends */
 	expect(w, "device-dma-alias", MP_PASS);
 }

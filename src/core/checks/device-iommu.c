@@ -232,49 +232,97 @@ static void device_reserved_regions(struct mp_check_ctx *ctx)
 /* --- device-dma-alias --- */
 
 /*
- * Functions whose requests come under another function's number. drivers/pci/quirks.c:
- * quirk_dma_func0_alias() and quirk_dma_func1_alias(); the bugs are kernel bugzilla
- * 42679.
+ * Functions whose requests come under another number of the same bus. drivers/pci/quirks.c
+ * (compared with Linux 7.0): quirk_dma_func0_alias(), quirk_dma_func1_alias() and
+ * fixed_dma_alias_tbl; most of these bugs are kernel bugzilla 42679.
  */
+#define SAME_SLOT 0xff
 static const struct {
-	uint16_t vendor, device;
-	uint8_t function;
+	uint16_t vendor, device, subvendor, subdevice; /* subvendor 0: any subsystem */
+	uint8_t slot, function;
 } phantom[] = {
-	{ 0x1180, 0xe832, 0 }, { 0x1180, 0xe476, 0 }, /* Ricoh */
-	{ 0x6766, 0x3d40, 0 }, { 0x6766, 0x3d41, 0 }, /* Glenfly */
-	{ 0x1b4b, 0x9120, 1 }, { 0x1b4b, 0x9123, 1 },
-	{ 0x1b4b, 0x9125, 1 }, /* Marvell SATA */
-	{ 0x1b4b, 0x9128, 1 }, { 0x1b4b, 0x9130, 1 }, { 0x1b4b, 0x9170, 1 },
-	{ 0x1b4b, 0x9172, 1 }, { 0x1b4b, 0x917a, 1 }, { 0x1b4b, 0x9182, 1 },
-	{ 0x1b4b, 0x9183, 1 }, { 0x1b4b, 0x91a0, 1 }, { 0x1b4b, 0x9215, 1 },
-	{ 0x1b4b, 0x9220, 1 }, { 0x1b4b, 0x9230, 1 }, { 0x1b4b, 0x9235, 1 },
-	{ 0x1103, 0x0642, 1 }, { 0x1103, 0x0645, 1 }, /* HighPoint */
-	{ 0x197b, 0x2392, 1 },                        /* JMicron JMB388 */
-	{ 0x14a4, 0x0122, 1 },                        /* Lite-On */
+	{ 0x1180, 0xe832, 0, 0, SAME_SLOT, 0 }, /* Ricoh */
+	{ 0x1180, 0xe476, 0, 0, SAME_SLOT, 0 },
+	{ 0x6766, 0x3d40, 0, 0, SAME_SLOT, 0 }, /* Glenfly */
+	{ 0x6766, 0x3d41, 0, 0, SAME_SLOT, 0 },
+	{ 0x1b4b, 0x9120, 0, 0, SAME_SLOT, 1 }, /* Marvell SATA */
+	{ 0x1b4b, 0x9123, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9125, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9128, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9130, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9170, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9172, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x917a, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9182, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9183, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x91a0, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9215, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9220, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9230, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9235, 0, 0, SAME_SLOT, 1 },
+	{ 0x1103, 0x0642, 0, 0, SAME_SLOT, 1 }, /* HighPoint */
+	{ 0x1103, 0x0645, 0, 0, SAME_SLOT, 1 },
+	{ 0x197b, 0x2392, 0, 0, SAME_SLOT, 1 },   /* JMicron JMB388 */
+	{ 0x1c28, 0x0122, 0, 0, SAME_SLOT, 1 },   /* Lite-On, Plextor M6e */
+	{ 0x9005, 0x0285, 0x9005, 0x02bb, 1, 0 }, /* Adaptec 3405 */
+	{ 0x9005, 0x0285, 0x9005, 0x02bc, 1, 0 }, /* Adaptec 3805 */
 };
 
-/* Conventional bridges that answer as PCIe ones do: quirk_use_pcie_bridge_dma_alias(). */
+/* Bridges to conventional PCI without a PCIe capability, which number requests as those
+ * with one do: quirk_use_pcie_bridge_dma_alias(). */
 static const struct {
 	uint16_t vendor, device;
 } express_like[] = {
-	{ 0x1b21, 0x1080 },
-	{ 0x10e3, 0x8113 },
-	{ 0x1283, 0x8892 },
+	{ 0x1b21, 0x1080 }, /* ASMedia */
+	{ 0x10e3, 0x8113 }, /* Tundra */
+	{ 0x1283, 0x8892 }, /* ITE */
+	{ 0x1283, 0x8893 },
 	{ 0x8086, 0x244e },
 };
 
-static int phantom_function(const struct mp_pci *device)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(phantom); i++)
-		if (phantom[i].vendor == device->vendor &&
-			phantom[i].device == device->device &&
-			phantom[i].function != device->function)
-			return phantom[i].function;
-	return -1;
-}
-
 /* PCI_EXP_TYPE_* of include/uapi/linux/pci_regs.h */
 enum { EXP_PCI_BRIDGE = 7, EXP_PCIE_BRIDGE = 8 };
+
+/* Sets SLOT and FUNCTION to what requests of DEVICE claim to be; false: itself. */
+static bool phantom_number(const struct mp_pci *device, uint8_t *slot, uint8_t *function)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(phantom); i++) {
+		if (phantom[i].vendor != device->vendor ||
+			phantom[i].device != device->device)
+			continue;
+		if (phantom[i].subvendor &&
+			(phantom[i].subvendor != device->subvendor ||
+				phantom[i].subdevice != device->subdevice))
+			continue;
+		*slot = phantom[i].slot == SAME_SLOT ? device->slot : phantom[i].slot;
+		*function = phantom[i].function;
+		return *slot != device->slot || *function != device->function;
+	}
+	return false;
+}
+
+/* The mode in which the kernel takes such a bridge for one from PCIe: the port above is
+ * PCIe, and no such bridge itself. */
+static bool is_express_like(const struct mp_pci *bridge)
+{
+	const struct mp_pci *above = bridge->parent;
+
+	if (bridge->pcie.present || !above || !above->pcie.present ||
+		above->pcie.type == EXP_PCI_BRIDGE)
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(express_like); i++)
+		if (express_like[i].vendor == bridge->vendor &&
+			express_like[i].device == bridge->device)
+			return true;
+	return false;
+}
+
+/* A bridge of a management chip that passes requester ids on as they are:
+ * quirk_aspeed_pci_bridge_no_alias(), in Linux 7.0. */
+static bool keeps_numbers(const struct mp_pci *bridge)
+{
+	return bridge->vendor == 0x1a03 && bridge->device == 0x1150;
+}
 
 /* The bridge under whose number requests of DEVICE arrive, the rule of the kernel's
  * pci_for_each_dma_alias(); *unknown: a bridge on the way shows no capabilities. */
@@ -297,12 +345,11 @@ static const struct mp_pci *alias_bridge(
 		if (bridge->pcie.present && bridge->pcie.type != EXP_PCI_BRIDGE &&
 			bridge->pcie.type != EXP_PCIE_BRIDGE)
 			continue;
+		if (bridge->pcie.present && keeps_numbers(bridge))
+			continue;
 		found = bridge;
-		*secondary = bridge->pcie.present && bridge->pcie.type == EXP_PCI_BRIDGE;
-		for (size_t i = 0; i < G_N_ELEMENTS(express_like); i++)
-			*secondary |= !bridge->pcie.present &&
-				      express_like[i].vendor == bridge->vendor &&
-				      express_like[i].device == bridge->device;
+		*secondary = bridge->pcie.present ? bridge->pcie.type == EXP_PCI_BRIDGE
+						  : is_express_like(bridge);
 	}
 	return found;
 }
@@ -339,8 +386,8 @@ static void say_behind_bridge(
 static void device_dma_alias(struct mp_check_ctx *ctx)
 {
 	const struct mp_pci *device = ctx->device, *unknown = NULL, *bridge;
-	int function = phantom_function(device);
-	bool secondary;
+	uint8_t slot, function;
+	bool secondary, phantom_number_used = phantom_number(device, &slot, &function);
 	struct mp_finding *finding;
 
 	if (device->vendor == 0xffff) {
@@ -355,15 +402,15 @@ static void device_dma_alias(struct mp_check_ctx *ctx)
 	bridge = alias_bridge(device, &secondary, &unknown);
 	if (bridge) {
 		say_behind_bridge(ctx, bridge, secondary);
-	} else if (function >= 0) {
+	} else if (phantom_number_used) {
 		finding = mp_check_say(ctx, MP_WARN,
-			"%s sends its DMA as function %d of the same slot: it works "
-			"only because the kernel knows this chip",
-			device->bdf, function);
+			"%s sends its DMA as %04x:%02x:%02x.%d: it works only because the "
+			"kernel knows this chip",
+			device->bdf, device->domain, device->bus, slot, function);
 		mp_finding_remedy(finding,
 			"keep the kernel current, and read faults of %04x:%02x:%02x.%d "
 			"in the log as faults of this card",
-			device->domain, device->bus, device->slot, function);
+			device->domain, device->bus, slot, function);
 		mp_finding_evidence(finding, "drivers/pci/quirks.c", "%04x:%04x",
 			device->vendor, device->device);
 	} else if (unknown) {
