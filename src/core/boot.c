@@ -2,7 +2,10 @@
 /* What to call a boot loader, and what to do with it. */
 #include "config.h"
 
+#include <string.h>
+
 #include "core/boot.h"
+#include "core/modules.h"
 
 static const struct {
 	const char *name;
@@ -107,4 +110,55 @@ char *mp_loader_how_to_remove(const struct mp_host *host, const char *parameter)
 		"remove '%s' from the kernel command line where this host's boot "
 		"loader takes it from (which one that is could not be told); reboot",
 		parameter);
+}
+
+/* --- which kernel --- */
+
+static bool loader_is_grub(enum mp_loader loader)
+{
+	return loader == MP_LOADER_GRUB || loader == MP_LOADER_PBT_GRUB ||
+	       loader == MP_LOADER_PBT_BOTH;
+}
+
+/* By its release, or, with GRUB, by the id of its menu entry, which grub-mkconfig makes of
+ * it: "gnulinux-advanced-UUID>gnulinux-RELEASE-advanced-UUID". */
+static const struct mp_kernel *named_kernel(
+	const struct mp_host *host, const struct mp_fact *fact, bool entry)
+{
+	for (guint i = 0; i < host->modules->kernels->len; i++) {
+		const struct mp_kernel *kernel = host->modules->kernels->pdata[i];
+		g_autofree char *id =
+			g_strdup_printf("gnulinux-%s-advanced", kernel->release);
+
+		if (entry ? strstr(fact->text, id) != NULL
+			  : !strcmp(fact->text, kernel->release))
+			return kernel;
+	}
+	return NULL;
+}
+
+/* Proxmox's boot tool: the pin of one boot replaces the lasting one, even when it is empty;
+ * both become GRUB_DEFAULT, or `default` of loader.conf. */
+const struct mp_kernel *mp_host_next_kernel(
+	const struct mp_host *host, const struct mp_fact **why)
+{
+	const struct mp_kernel *newest = mp_host_newest_kernel(host), *kernel;
+	const struct mp_boot *boot = host->boot;
+	const struct mp_fact *pin = boot->next_boot_pin.know == MP_KNOWN
+					    ? &boot->next_boot_pin
+					    : &boot->kernel_pin;
+
+	*why = NULL;
+	if (pin->know == MP_KNOWN && *pin->text) {
+		*why = pin;
+		kernel = named_kernel(host, pin, false);
+		/* One that is gone leaves the loader with its first entry. */
+		return kernel ? kernel : newest;
+	}
+	if (!loader_is_grub(boot->loader) || boot->grub_entry.know != MP_KNOWN ||
+		!*boot->grub_entry.text || mp_fact_is(&boot->grub_entry, "0"))
+		return newest;
+	*why = &boot->grub_entry;
+	kernel = named_kernel(host, &boot->grub_entry, true);
+	return kernel ? kernel : newest;
 }

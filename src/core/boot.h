@@ -34,8 +34,20 @@ struct mp_boot {
 	struct mp_fact
 		grub_default; /* value of GRUB_CMDLINE_LINUX_DEFAULT after the drop-ins */
 	struct mp_fact grub_linux; /* value of GRUB_CMDLINE_LINUX after the drop-ins */
+	/* First lines of /etc/kernel/proxmox-boot-pin and next-boot-pin: releases. */
+	struct mp_fact kernel_pin, next_boot_pin;
+	struct mp_fact grub_entry; /* value of GRUB_DEFAULT after the drop-ins */
 	struct mp_fact staged; /* the command line of the next boot; source says whose */
 };
+
+struct mp_kernel;
+/*
+ * The installed kernel that the next boot takes: the pinned one, the one that GRUB_DEFAULT
+ * names, else the newest. NULL: none is installed. *why: what decided, or leaves it open;
+ * NULL for the newest.
+ */
+const struct mp_kernel *mp_host_next_kernel(
+	const struct mp_host *host, const struct mp_fact **why);
 
 const char *mp_loader_name(enum mp_loader loader);
 

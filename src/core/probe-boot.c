@@ -138,10 +138,13 @@ static void read_grub_defaults(
 			host, "/etc/default/grub: GRUB_CMDLINE_LINUX_DEFAULT", problem);
 		boot->grub_linux = mp_fact_errno(
 			host, "/etc/default/grub: GRUB_CMDLINE_LINUX", problem);
+		boot->grub_entry = mp_fact_errno(
+			host, "/etc/default/grub: GRUB_DEFAULT", problem);
 		return;
 	}
 	boot->grub_default = grub_variable(host, grub, "GRUB_CMDLINE_LINUX_DEFAULT");
 	boot->grub_linux = grub_variable(host, grub, "GRUB_CMDLINE_LINUX");
+	boot->grub_entry = grub_variable(host, grub, "GRUB_DEFAULT");
 }
 
 /* Only the first line counts for the boot tool. */
@@ -401,6 +404,10 @@ void mp_probe_boot(struct mp_host *host, struct mp_root *root)
 	boot->boot_uuids = mp_fact_read(host, root, "etc/kernel/proxmox-boot-uuids");
 	boot->kernel_cmdline_file =
 		first_line(host, mp_fact_read(host, root, "etc/kernel/cmdline"));
+	boot->kernel_pin =
+		first_line(host, mp_fact_read(host, root, "etc/kernel/proxmox-boot-pin"));
+	boot->next_boot_pin =
+		first_line(host, mp_fact_read(host, root, "etc/kernel/next-boot-pin"));
 	boot->loader_info = read_efi_text(host, root, EFIVARS "LoaderInfo-" LOADER_GUID);
 	boot->stub_info = read_efi_text(host, root, EFIVARS "StubInfo-" LOADER_GUID);
 	boot->grub_cfg_line = read_grub_cfg(host, root, "boot/grub/grub.cfg");

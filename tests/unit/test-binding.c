@@ -183,6 +183,38 @@ static void config_of_the_binding(void **state G_GNUC_UNUSED)
 	teardown(&x);
 }
 
+/* Proxmox's pins and GRUB's default decide which kernel's modules count. */
+static void config_for_the_next_kernel(void **state G_GNUC_UNUSED)
+{
+	static const char *const files[] = { "modules.dep", "modules.builtin",
+		"modules.alias" };
+	struct fixture x;
+
+	setup(&x, "metis");
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+		g_autofree char *path =
+			g_strdup_printf("lib/modules/5.15.0-1-pve/%s", files[i]);
+
+		tree_put(&x.tree, path, i ? "" : "kernel/vfio-pci.ko:\n");
+	}
+	expect(&x, "binding-config", MP_WARN, "metis takes the card");
+	tree_put(&x.tree, "etc/kernel/proxmox-boot-pin", "5.15.0-1-pve\n");
+	expect(&x, "binding-config", MP_PASS, "No module of the host wants");
+	tree_put(&x.tree, "etc/kernel/next-boot-pin", NEW "\n");
+	expect(&x, "binding-config", MP_WARN, "metis takes the card");
+	tree_put(&x.tree, "etc/kernel/next-boot-pin", "4.4.0-1-pve\n"); /* gone */
+	expect(&x, "binding-config", MP_WARN, "metis takes the card");
+	tree_put(&x.tree, "etc/kernel/next-boot-pin", "\n"); /* that is no pin */
+	expect(&x, "binding-config", MP_WARN, "metis takes the card");
+
+	tree_put(&x.tree, "etc/default/grub.d/pin.cfg",
+		"GRUB_DEFAULT=\"gnulinux-advanced-1>gnulinux-5.15.0-1-pve-advanced-1\"\n");
+	expect(&x, "binding-config", MP_PASS, "No module of the host wants");
+	tree_put(&x.tree, "etc/default/grub.d/pin.cfg", "GRUB_DEFAULT=saved\n");
+	expect(&x, "binding-config", MP_WARN, "metis takes the card");
+	teardown(&x);
+}
+
 static void config_of_a_generic_device(void **state G_GNUC_UNUSED)
 {
 	struct fixture x;
@@ -462,6 +494,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(config_of_the_binding),
+		cmocka_unit_test(config_for_the_next_kernel),
 		cmocka_unit_test(config_of_a_generic_device),
 		cmocka_unit_test(ids_that_take_the_hosts_own_card),
 		cmocka_unit_test(a_built_in_driver_reads_no_file),

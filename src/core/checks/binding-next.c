@@ -221,7 +221,8 @@ static struct mp_finding *config_is_there(struct mp_check_ctx *ctx,
 void mp_check_binding_config(struct mp_check_ctx *ctx)
 {
 	const struct mp_host *host = ctx->host;
-	const struct mp_kernel *kernel = mp_host_newest_kernel(host);
+	const struct mp_fact *why;
+	const struct mp_kernel *kernel = mp_host_next_kernel(host, &why);
 	struct mp_finding *f;
 	struct mp_bind bind;
 
@@ -258,8 +259,13 @@ void mp_check_binding_config(struct mp_check_ctx *ctx)
 		f = config_is_missing(ctx, &bind, kernel);
 	}
 	add_unreadable(f, host);
+	if (why)
+		mp_finding_fact(f, why);
 	if (kernel)
-		mp_finding_evidence(f, "newest installed kernel", "%s", kernel->release);
+		mp_finding_evidence(f,
+			kernel == mp_host_newest_kernel(host) ? "newest installed kernel"
+							      : "kernel of the next boot",
+			"%s", kernel->release);
 	mp_bind_clear(&bind);
 }
 
@@ -267,7 +273,8 @@ void mp_check_binding_config(struct mp_check_ctx *ctx)
 
 void mp_check_binding_early(struct mp_check_ctx *ctx)
 {
-	const struct mp_kernel *kernel = mp_host_newest_kernel(ctx->host);
+	const struct mp_fact *why;
+	const struct mp_kernel *kernel = mp_host_next_kernel(ctx->host, &why);
 	g_autofree char *modules = NULL;
 	struct mp_finding *f;
 	struct mp_bind bind;
@@ -416,7 +423,8 @@ static void initramfs_verdict(struct mp_check_ctx *ctx, const struct mp_bind *wa
 
 void mp_check_initramfs_binding(struct mp_check_ctx *ctx)
 {
-	const struct mp_kernel *kernel = mp_host_newest_kernel(ctx->host);
+	const struct mp_fact *why;
+	const struct mp_kernel *kernel = mp_host_next_kernel(ctx->host, &why);
 	struct mp_finding *f;
 	struct mp_bind bind;
 

@@ -25,7 +25,8 @@ const struct mp_check mp_checks_binding[] = {
 	{ "binding-config", MP_SCOPE_DEVICE,
 		"at boot the configuration gives the device to vfio-pci",
 		"At boot udev loads every module that wants the device. Whether vfio-pci gets it is "
-		"simulated for the newest installed kernel: `options vfio-pci ids=` of modprobe.d (read "
+		"simulated for the kernel of the next boot (the one pinned by proxmox-boot-tool or named "
+		"by GRUB_DEFAULT, else the newest installed): `options vfio-pci ids=` of modprobe.d (read "
 		"as drivers/vfio/pci/vfio_pci.c reads it; of several ids= the last replaces the others), "
 		"vfio-pci.ids= of the next command line, softdep, blacklist and install lines, "
 		"driverctl's files and udev rules that set driver_override.\n\n"
