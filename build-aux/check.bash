@@ -17,11 +17,15 @@ count() {
 
 # tests_in DIR NAME LOG RC: counts what a `make check` left in DIR (automake's .trs files, one line a test).
 tests_in() {
-	local dir=$1 name=$2 log=$3 rc=$4 results ok bad skip trs
-	results=$(find "$dir" -name '*.trs' -exec sed -n 's/^:test-result: //p' {} +)
-	ok=$(grep -cE '^(PASS|XFAIL)' <<<"$results" || true)
-	bad=$(grep -cE '^(FAIL|XPASS|ERROR)' <<<"$results" || true)
-	skip=$(grep -c '^SKIP' <<<"$results" || true)
+	local dir=$1 name=$2 log=$3 rc=$4 ok=0 bad=0 skip=0 trs p f s
+	while IFS= read -r -d '' trs; do
+		p=$(grep -cE '^:test-result: (PASS|XFAIL)' "$trs" || true)
+		f=$(grep -cE '^:test-result: (FAIL|XPASS)' "$trs" || true)
+		s=$(grep -c '^:test-result: SKIP' "$trs" || true)
+		# ERROR: it ended early or badly; beside failed tests that is only their echo.
+		[ "$f" != 0 ] || f=$(grep -c '^:test-result: ERROR' "$trs" || true)
+		ok=$((ok + p)) bad=$((bad + f)) skip=$((skip + s))
+	done < <(find "$dir" -name '*.trs' -print0)
 	# Of each failed test, what it said.
 	find "$dir" -name '*.trs' | sort | while read -r trs; do
 		grep -qE '^:test-result: (FAIL|XPASS|ERROR)' "$trs" || continue
