@@ -70,7 +70,7 @@ lacks() {
 # Make's lists are kept by hand: what falls out of one would be neither built nor run, and nothing would tell.
 @test "every source, test and fuzz target is in its list" {
 	listed() {
-		tr -s ' \t\\' '\n' <"$TOP_SRCDIR/$1" | grep -qxF -- "$2" || fail "$2 is not in $1"
+		tr -s ' \t\134' '\n' <"$TOP_SRCDIR/$1" | grep -qxF -- "$2" || fail "$2 is not in $1"
 	}
 	local file
 	cd "$TOP_SRCDIR"
@@ -83,7 +83,7 @@ lacks() {
 	for file in tests/cli/*.bats; do
 		listed tests/cli/Makemodule.am "$file"
 	done
-	for file in $(find src -name '*.[ch]'); do
+	while IFS= read -r file; do
 		listed src/Makemodule.am "$file"
-	done
+	done < <(find src -name '*.[ch]')
 }

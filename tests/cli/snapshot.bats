@@ -33,7 +33,8 @@ a_device() {
 	findings --sysroot scrubbed.snap >snap.txt
 	diff live.txt snap.txt || fail 'the findings differ'
 	grep -qx 'scrubbed: yes' scrubbed.snap
-	! grep -qiF "$(cat /sys/class/dmi/id/product_uuid 2>/dev/null || echo no-such-uuid)" scrubbed.snap
+	! grep -qiF "$(cat /sys/class/dmi/id/product_uuid 2>/dev/null || echo no-such-uuid)" scrubbed.snap ||
+		fail 'the UUID of the machine is still there'
 	local mac
 	for mac in /sys/class/net/*/address; do
 		[ -e "$mac" ] || continue
