@@ -89,6 +89,37 @@ static GPtrArray *addresses_of(const struct mp_host *host)
 	return addresses;
 }
 
+/* /proc/PID/cmdline of a running VM: all that is asked of it is whose it is ("-id VMID"); the
+ * rest of QEMU's command line names people's disks, networks and more. */
+static GBytes *reduce_arguments(GBytes *arguments)
+{
+	GByteArray *out = g_byte_array_new();
+	size_t size;
+	const char *data = g_bytes_get_data(arguments, &size), *end = data + size;
+	bool keep = true; /* the program's name */
+
+	for (const char *p = data, *next; p < end; p = next) {
+		const char *nul = memchr(p, '\0', (size_t)(end - p));
+		bool is_id;
+
+		next = nul ? nul + 1 : end;
+		is_id = (size_t)(next - p) == sizeof("-id") &&
+			!memcmp(p, "-id", sizeof("-id"));
+		if (keep || is_id)
+			g_byte_array_append(out, (const guint8 *)p, (guint)(next - p));
+		keep = is_id;
+	}
+	return g_byte_array_free_to_bytes(out);
+}
+
+static bool is_arguments(const char *path)
+{
+	const char *pid = g_str_has_prefix(path, "proc/") ? path + strlen("proc/") : "";
+	size_t digits = strspn(pid, "0123456789");
+
+	return digits && !strcmp(pid + digits, "/cmdline");
+}
+
 static void replace(struct mp_shot *shot, GBytes *bytes)
 {
 	g_bytes_unref(shot->file);
@@ -100,6 +131,14 @@ void mp_snapshot_reduce(struct mp_snapshot *snapshot, const struct mp_host *host
 	struct mp_shot *log = mp_snapshot_find(snapshot, MP_PATH_KLOG);
 	struct mp_shot *ids = mp_snapshot_find(snapshot, PATH_IDS);
 
+	GPtrArray *shots = mp_snapshot_shots(snapshot);
+
+	for (guint i = 0; i < shots->len; i++) {
+		struct mp_shot *shot = shots->pdata[i];
+
+		if (shot->file && is_arguments(shot->path))
+			replace(shot, reduce_arguments(shot->file));
+	}
 	if (log && log->file) {
 		g_autoptr(GPtrArray) addresses = addresses_of(host);
 

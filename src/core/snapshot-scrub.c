@@ -13,7 +13,8 @@
  *                           host's everywhere as a word, where it is long enough not to be
  *                           another word                      -> node1, ...
  *   VM configurations       name, tags, notes, keys, users, passwords, domain -> scrubbed
- *   passwords               "password=", "secret=", "serial=" and the like in any text
+ *   passwords               "password=", "secret=", "serial=" and the like in any text;
+ *                           those of grub.cfg and of wireless networks; mail addresses
  *
  * A value has the same replacement in the whole snapshot; numbers count up in the order of
  * the paths. Lines stay where they are: findings name
@@ -49,7 +50,8 @@ struct scrubber {
 	char *host;             /* the host's name, or NULL */
 	bool host_anywhere;
 	GPtrArray *serials; /* as found, the longest first */
-	GRegex *mac, *bare, *ip4, *ip6, *uuid, *lvm, *pv, *fat, *secret, *word, *node;
+	GRegex *mac, *bare, *ip4, *ip6, *uuid, *lvm, *pv, *fat, *mail, *secret, *word,
+		*node;
 	GStringChunk *strings;
 	bool addresses; /* IP addresses are looked for in this text */
 };
@@ -201,6 +203,12 @@ static const char *new_fat(struct scrubber *s, const char *match)
 	return replacement(s, KIND_FAT, match);
 }
 
+static const char *new_mail(
+	struct scrubber *s G_GNUC_UNUSED, const char *match G_GNUC_UNUSED)
+{
+	return "scrubbed@example.org";
+}
+
 static const char *new_word(struct scrubber *s, const char *match)
 {
 	g_autofree char *lower = g_ascii_strdown(match, -1);
@@ -255,6 +263,7 @@ static char *scrub_text(struct scrubber *s, const char *text)
 		out = apply(s, s->ip6, new_ip6, out);
 		out = apply(s, s->ip4, new_ip4, out);
 	}
+	out = apply(s, s->mail, new_mail, out);
 	if (g_regex_match(s->secret, out, 0, NULL)) {
 		char *masked =
 			g_regex_replace(s->secret, out, -1, 0, "\\1scrubbed", 0, NULL);
@@ -642,8 +651,10 @@ static void start(struct scrubber *s, struct mp_snapshot *snapshot)
 		"(?<![0-9a-z-])[0-9a-z]{6}(?:-[0-9a-z]{4}){5}-[0-9a-z]{6}(?![0-9a-z-])");
 	s->fat = regex("(?<![0-9a-f-])" HEX "{4}-" HEX "{4}(?![0-9a-f-])");
 	s->secret = regex(
-		"((?:passw(?:or)?d|passphrase|(?<!by)pass|secret|psk|api_?key|token|serial)=)"
-		"[^\\s,;\"']+");
+		"((?:passw(?:or)?d|passphrase|(?<!by)pass|secret|psk|api_?key|token|serial)=|"
+		"\\bpassword(?:_pbkdf2)?[ \\t]+\\S+[ \\t]+|" /* grub.cfg */
+		"\\bwpa-(?:psk|password|private-key-passwd)[ \\t]+)[^\\s,;\"']+"); /* interfaces */
+	s->mail = regex("[0-9a-z._%+-]+@[0-9a-z-]+(?:\\.[0-9a-z-]+)*\\.[a-z]{2,}");
 	s->word = regex("[0-9a-z][0-9a-z_.:-]*[0-9a-z]");
 	s->node = regex("\\b(?:(?:node=|nodes/)[a-z][a-z0-9-]*|nodes [a-z][a-z0-9,-]*)");
 	s->serials = g_ptr_array_new_with_free_func(g_free);
@@ -656,7 +667,7 @@ static void start(struct scrubber *s, struct mp_snapshot *snapshot)
 static void finish(struct scrubber *s)
 {
 	GRegex *all[] = { s->mac, s->bare, s->ip4, s->ip6, s->uuid, s->lvm, s->pv, s->fat,
-		s->secret, s->word, s->node };
+		s->mail, s->secret, s->word, s->node };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
 		g_regex_unref(all[i]);

@@ -40,7 +40,7 @@ void mp_snapshot_rename(struct mp_snapshot *snapshot, struct mp_shot *shot, char
 
 /*
  * Leaves out of long files what says nothing about this host's devices: entries of the PCI
- * id database, lines of the kernel log. What a probe makes of them stays the same.
+ * id database, lines of the kernel log, arguments of processes. What a probe makes of them stays the same.
  */
 void mp_snapshot_reduce(struct mp_snapshot *snapshot, const struct mp_host *host);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/host.h"
 #include "core/root.h"
 #include "core/snapshot.h"
 #include "unit.h"
@@ -449,7 +450,8 @@ static const char *const secrets[] = { "bc:24:11:5e:c7:e7", "BC:24:11:5E:C7:E7",
 	"2a0283880017000200000000000000", "281E140A",
 	"9f8b6c1e-3d52-4a7e-9d0b-1b2c3d4e5f60", "hunter2", "S4EWNX0M123456", "babbage",
 	"mainframe7", "AB12-CD34", "0025388b91d0b3d5", "Ada Lovelace",
-	"ZyXwVuTsRqPoNmLkJiHgFeDcBa9876543210", "abCdEf-ghIj", "0x5002538e90b5c7f2" };
+	"ZyXwVuTsRqPoNmLkJiHgFeDcBa9876543210", "grub.pbkdf2.sha512.10000.5A17",
+	"tr0ub4dor", "ada@lovelace.example", "abCdEf-ghIj", "0x5002538e90b5c7f2" };
 
 static void plant_secrets(struct sysroot *s)
 {
@@ -464,6 +466,10 @@ static void plant_secrets(struct sysroot *s)
 	sysroot_text(s, "etc/pve/mapping/pci.cfg",
 		"metis\n\tmap id=1f9d:1100,node=mainframe7,path=0000:86:00.0\n"
 		"\tmap id=1f9d:1100,node=babbage,path=0000:86:00.0\n");
+	sysroot_text(s, "boot/grub/grub.cfg",
+		"password_pbkdf2 root grub.pbkdf2.sha512.10000.5A17\nlinux /vmlinuz quiet\n");
+	sysroot_text(s, "etc/network/interfaces",
+		"# ask ada@lovelace.example\niface w inet dhcp\n\twpa-psk tr0ub4dor\n");
 	sysroot_text(s, "proc/cmdline",
 		"root=UUID=9f8b6c1e-3d52-4a7e-9d0b-1b2c3d4e5f60 "
 		"ip=10.20.30.40::0.0.0.0 rootpassword=hunter2 quiet iommu.passthrough=1\n");
@@ -502,6 +508,7 @@ static char *scrubbed(struct sysroot *s)
 		"sys/class/net/enxbc24115ec7e7/address", "sys/class/nvme/nvme0/serial",
 		"run/udev/data/b259:3", "sys/block/dm-0/dm/uuid",
 		"sys/class/dmi/id/bios_version", "metis-passthrough/klog",
+		"boot/grub/grub.cfg", "etc/network/interfaces",
 		"etc/metis-passthrough/config.yaml",
 		"sys/bus/pci/devices/0000:86:00.0/config",
 		"sys/bus/pci/devices/0000:87:00.0/config" };
@@ -583,6 +590,46 @@ static void replacements_agree(void **state G_GNUC_UNUSED)
 	assert_non_null(strstr(text, "| 150: 03 00 01 00 02 00 00 00 00"));
 }
 
+static void long_files_are_reduced(void **state G_GNUC_UNUSED)
+{
+	static const char arguments[] = "/usr/bin/kvm\0-name\0babbage\0-id\0"
+					"101\0-vnc\0secret";
+	static const char kept[] = "/usr/bin/kvm\0-id\0"
+				   "101";
+	struct sysroot s;
+	g_autofree char *data = NULL, *log = NULL, *text = NULL, *again = NULL;
+	g_autoptr(mp_root) root = NULL, copy = NULL;
+	g_autoptr(mp_snapshot) snapshot = mp_snapshot_new();
+	g_autoptr(mp_host) host = mp_host_new("test", false);
+	size_t size = 0;
+
+	sysroot_init(&s);
+	sysroot_write(&s, "proc/812/cmdline", arguments, sizeof(arguments));
+	sysroot_text(&s, "metis-passthrough/klog",
+		"[    0.000000] Linux version 7.0\n[    1.000000] EXT4-fs (dm-1): mounted\n"
+		"[    1.100000] usb 1-1: SerialNumber: dma 4711\n"
+		"[    1.200000] DMAR: IOMMU enabled\n");
+	root = mp_root_open(s.path, NULL);
+	mp_snapshot_record(snapshot, root);
+	mp_root_read(root, "proc/812/cmdline", MP_READ_ATTR, &data, NULL);
+	mp_root_klog(root, &log, NULL);
+	mp_root_record(root, NULL, NULL);
+	sysroot_remove_tree(s.path);
+	g_free(s.path);
+	mp_snapshot_reduce(snapshot, host);
+	text = written(snapshot);
+	mp_snapshot_reduce(snapshot, host);
+	again = written(snapshot);
+	assert_string_equal(again, text);
+	copy = replay(text);
+	g_clear_pointer(&data, g_free);
+	assert_int_equal(mp_root_read(copy, "proc/812/cmdline", 100, &data, &size), 0);
+	assert_int_equal(size, sizeof(kept));
+	assert_memory_equal(data, kept, sizeof(kept));
+	assert_content(copy, "metis-passthrough/klog",
+		"[    0.000000] Linux version 7.0\n[    1.200000] DMAR: IOMMU enabled\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -597,6 +644,7 @@ int main(void)
 		cmocka_unit_test(a_snapshot_answers_as_the_host),
 		cmocka_unit_test(the_file_is_text),
 		cmocka_unit_test(failures_are_told),
+		cmocka_unit_test(long_files_are_reduced),
 		cmocka_unit_test(secrets_are_gone),
 		cmocka_unit_test(replacements_agree),
 	};
