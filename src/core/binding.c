@@ -313,11 +313,16 @@ void mp_bind_simulate(const struct mp_host *host, const struct mp_kernel *kernel
 		bind->why = "the modules of no installed kernel could be read";
 		return;
 	}
+	if (mp_pci_id_unknown(device)) {
+		bind->why = "the device's own id could not be read";
+		return;
+	}
 	/* A profile that names its modules is enough: they are installed or they aren't. */
 	bool named = profile->modules->len && mp_profile_fits(profile, device);
 
-	if (!named && kernel->modules_alias.know != MP_KNOWN &&
-		!bind->host_modules->len) {
+	if (!named && !bind->host_modules->len &&
+		(kernel->modules_alias.know != MP_KNOWN ||
+			device->modalias.know != MP_KNOWN)) {
 		bind->why = "which modules want the device could not be read";
 		return;
 	}

@@ -71,3 +71,18 @@ struct mp_group *mp_host_group(const struct mp_host *host, unsigned id)
 	}
 	return NULL;
 }
+
+const struct mp_fact *mp_group_unread(
+	const struct mp_host *host, const struct mp_group *group)
+{
+	/* No source: nobody looked, the devices' links were enough. */
+	if (!group->devices_fact.source || group->devices_fact.know == MP_KNOWN)
+		return NULL;
+	for (guint i = 0; i < host->devices->len; i++) {
+		const struct mp_pci *device = host->devices->pdata[i];
+
+		if (!device->group && device->group_fact.know == MP_UNKNOWN)
+			return &group->devices_fact;
+	}
+	return NULL;
+}

@@ -14,6 +14,7 @@ struct mp_group {
 	unsigned id;         /* sparse: not an index */
 	struct mp_fact type; /* "DMA", "DMA-FQ", "identity", "unmanaged", "blocked" */
 	struct mp_fact reserved_fact;
+	struct mp_fact devices_fact; /* the list of members; not set where links were enough */
 	const struct mp_reserved *reserved;
 	size_t reserved_count;
 	GPtrArray *members; /* struct mp_pci * */
@@ -22,6 +23,14 @@ struct mp_group {
 };
 
 struct mp_group *mp_host_group(const struct mp_host *host, unsigned id);
+
+/*
+ * The list of members when it could not be read and a device of the host may be a member
+ * that we don't know of, because its own link could not be read either; NULL: MEMBERS and
+ * FOREIGN are all.
+ */
+const struct mp_fact *mp_group_unread(
+	const struct mp_host *host, const struct mp_group *group);
 
 /*
  * Linux' own rule for one member of a group, since 5.19 (iommu_group_claim_dma_owner() in

@@ -121,6 +121,12 @@ uint32_t mp_pci_config32(const struct mp_pci *device, unsigned offset)
 	       (uint32_t)mp_pci_config16(device, offset + 2) << 16;
 }
 
+bool mp_pci_id_unknown(const struct mp_pci *device)
+{
+	return device->vendor == 0xffff ||
+	       (device->device == 0xffff && device->device_fact.know != MP_KNOWN);
+}
+
 bool mp_pci_is_bridge(const struct mp_pci *device)
 {
 	uint32_t class_code = device->class_code >> 8;

@@ -139,6 +139,8 @@ uint32_t mp_pci_config32(const struct mp_pci *device, unsigned offset);
 /* True for PCI-PCI bridges (header type 1) and CardBus (2), and by class where the header
  * could not be read. What Linux' pci_is_bridge() says, plus the fallback. */
 bool mp_pci_is_bridge(const struct mp_pci *device);
+/* True if vendor or device could not be read: then they hold 0xffff, which is no id. */
+bool mp_pci_id_unknown(const struct mp_pci *device);
 /* "1f9d:1100" */
 const char *mp_pci_id(const struct mp_pci *device, char buffer[10]);
 /* "Axelera AI Metis AIPU [1f9d:1100]", without names "[1f9d:1100]". Caller frees. */

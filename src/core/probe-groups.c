@@ -91,10 +91,14 @@ static void probe_group(
 	g_autoptr(mp_dir) dir = NULL;
 	g_auto(GStrv) names = NULL;
 
-	if (mp_root_list(root, devices, &names) == 0)
-		for (char **name = names; *name; name++)
-			add_member(host, group, *name);
-	int err = mp_root_dir(root, path, &dir);
+	int err = mp_root_list(root, devices, &names);
+	const char *list = mp_host_strf(host, "/%s", devices);
+
+	group->devices_fact =
+		err < 0 ? mp_fact_errno(host, list, err) : mp_fact_known(host, list, "");
+	for (char **name = names; name && *name; name++)
+		add_member(host, group, *name);
+	err = mp_root_dir(root, path, &dir);
 	if (err < 0) {
 		const char *source = mp_host_strf(host, "/%s", path);
 

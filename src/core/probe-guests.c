@@ -160,7 +160,7 @@ static void load_vms(struct mp_host *host, struct mp_root *root)
 		dir = g_strdup_printf(PVE "/nodes/%s/qemu-server", guests->node.text);
 		err = mp_root_list(root, dir, &names);
 	}
-	if (err < 0) {
+	if (err == -ENOENT || err == -ENODATA) {
 		g_free(dir);
 		dir = g_strdup(PVE "/qemu-server");
 		err = mp_root_list(root, dir, &names);

@@ -139,6 +139,13 @@ struct mp_vm *mp_vm_find(struct mp_host *host, const char *vm, GError **error)
 			guests->pve.why ? guests->pve.why : "unknown");
 		return NULL;
 	}
+	if (guests->vms_fact.know == MP_UNKNOWN) {
+		g_set_error(error, MP_ERROR, MP_ERROR_DENIED,
+			"VM %s: cannot look it up: %s: %s", vm,
+			guests->vms_fact.source ? guests->vms_fact.source : "/etc/pve",
+			guests->vms_fact.why ? guests->vms_fact.why : "unknown");
+		return NULL;
+	}
 	g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND,
 		"VM %s: there is no such VM on node %s (%u VMs in /etc/pve)", vm,
 		guests->node.know == MP_KNOWN ? guests->node.text : "(unknown)",

@@ -99,6 +99,12 @@ static struct mp_finding *judge_kernels(
 		mp_finding_remedy(f,
 			"boot a kernel that has them (Proxmox: apt install "
 			"proxmox-default-kernel; Debian: linux-image-amd64, not a cloud kernel)");
+	} else if (!modules->kernels->len && loaded &&
+		   modules->kernels_fact.know == MP_UNKNOWN) {
+		f = mp_check_say(ctx, MP_UNSURE,
+			"vfio-pci is loaded now, but which kernels are installed and whether "
+			"they have VFIO could not be read");
+		mp_finding_remedy(f, "as root: ls /lib/modules");
 	} else if (!modules->kernels->len && loaded) {
 		f = mp_check_say(ctx, MP_PASS, "vfio-pci is loaded");
 	} else if (!modules->kernels->len || !mp_host_kernel(host)) {

@@ -6,6 +6,7 @@
 
 #include "core/binding.h"
 #include "core/checks/binding.h"
+#include "core/checks/common.h"
 #include "core/iommu.h"
 #include "core/pci.h"
 
@@ -179,6 +180,8 @@ void mp_check_host_driver_taint(struct mp_check_ctx *ctx)
 	g_autofree char *trace = NULL;
 	struct mp_finding *f;
 
+	if (mp_say_id_unknown(ctx))
+		return;
 	if (!leaves_traces(profile, device) ||
 		!(profile->modules->len + profile->drivers->len)) {
 		mp_check_say(ctx, MP_SKIP,

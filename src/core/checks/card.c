@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/checks/common.h"
 #include "core/checks/vm-common.h"
 #include "core/iommu.h"
 #include "core/modules.h"
@@ -94,6 +95,8 @@ static void card_interrupt_delivery(struct mp_check_ctx *ctx)
 	enum mp_iommu_kind kind = iommu_kind(ctx);
 	struct mp_finding *finding;
 
+	if (mp_say_id_unknown(ctx))
+		return;
 	if (!mp_profile_is_specific(profile) || !mp_profile_fits(profile, ctx->device)) {
 		mp_check_say(ctx, MP_SKIP,
 			"No profile says how %s signals its interrupts (profile in use: %s)",
@@ -181,6 +184,8 @@ static void card_host_driver_loaded(struct mp_check_ctx *ctx)
 	struct mp_finding *finding;
 	const char *loaded;
 
+	if (mp_say_id_unknown(ctx))
+		return;
 	if ((!profile->modules->len && !profile->drivers->len) ||
 		!mp_profile_fits(profile, device)) {
 		mp_check_say(ctx, MP_SKIP,

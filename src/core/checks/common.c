@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/checks/common.h"
+#include "core/pci.h"
 
 const struct mp_iommu *mp_iommu_or_none(const struct mp_host *host)
 {
@@ -12,6 +13,42 @@ const struct mp_iommu *mp_iommu_or_none(const struct mp_host *host)
 	static const struct mp_iommu none = { .units = &units };
 
 	return host->iommu ? host->iommu : &none;
+}
+
+bool mp_say_no_units(struct mp_check_ctx *ctx)
+{
+	const struct mp_iommu *iommu = mp_iommu_or_none(ctx->host);
+	struct mp_finding *finding;
+
+	if (iommu->units->len)
+		return false;
+	if (iommu->class_fact.know != MP_UNKNOWN) {
+		mp_check_say(ctx, MP_SKIP, "No IOMMU is in use: see iommu-active");
+		return true;
+	}
+	finding = mp_check_say(
+		ctx, MP_UNSURE, "It is not known whether an IOMMU is in use: see iommu-active");
+	mp_finding_fact(finding, &iommu->class_fact);
+	mp_finding_remedy(finding, "make /sys/class/iommu readable to this program");
+	return true;
+}
+
+bool mp_say_id_unknown(struct mp_check_ctx *ctx)
+{
+	const struct mp_pci *device = ctx->device;
+	struct mp_finding *finding;
+
+	if (!mp_pci_id_unknown(device))
+		return false;
+	finding = mp_check_say(ctx, MP_UNSURE,
+		"What kind of card %s is could not be read, so which profile fits it is not "
+		"known",
+		device->bdf);
+	mp_finding_fact(finding, &device->vendor_fact);
+	mp_finding_fact(finding, &device->device_fact);
+	mp_finding_remedy(finding, "run as root on the live host: lspci -nn -s %s",
+		device->bdf);
+	return true;
 }
 
 const struct mp_platform *mp_platform_or_none(const struct mp_host *host)

@@ -15,6 +15,12 @@
 
 /* What a host without such a topic would answer: every fact unknown, every list empty. */
 const struct mp_iommu *mp_iommu_or_none(const struct mp_host *host);
+/* Where no unit is known: says that there is none (skip) or that it could not be seen
+ * (unknown), and returns true. */
+bool mp_say_no_units(struct mp_check_ctx *ctx);
+/* Where the id of the device in CTX could not be read, so that no profile can be chosen by
+ * it: says so (unknown), and returns true. */
+bool mp_say_id_unknown(struct mp_check_ctx *ctx);
 const struct mp_platform *mp_platform_or_none(const struct mp_host *host);
 
 /* The running command line, or NULL when it is not known. */

@@ -156,6 +156,29 @@ static void say_missing(struct mp_check_ctx *ctx)
 		"'journalctl -k -b -g pciehp'.");
 }
 
+/* Nothing was chosen: because a device whose id could not be read may be what a profile
+ * wants? */
+static bool say_unidentified(struct mp_check_ctx *ctx)
+{
+	for (guint i = 0; i < ctx->host->devices->len; i++) {
+		const struct mp_pci *device = ctx->host->devices->pdata[i];
+		struct mp_finding *finding;
+
+		if (!mp_pci_id_unknown(device))
+			continue;
+		finding = mp_check_say(ctx, MP_UNSURE,
+			"No device was asked about, and which card %s is could not be read.",
+			device->bdf);
+		mp_finding_fact(finding, &device->vendor_fact);
+		mp_finding_fact(finding, &device->device_fact);
+		mp_finding_remedy(finding,
+			"Run as root on the live host, or name the card: --device %s.",
+			device->bdf);
+		return true;
+	}
+	return false;
+}
+
 void mp_check_device_present(struct mp_check_ctx *ctx)
 {
 	const GPtrArray *pins = ctx->config->cards;
@@ -198,6 +221,8 @@ void mp_check_device_present(struct mp_check_ctx *ctx)
 			g_string_append_printf(
 				names, "%s%s", names->len ? ", " : "", device->bdf);
 	}
+	if (!names->len && say_unidentified(ctx))
+		return;
 	if (!names->len) {
 		mp_check_say(ctx, MP_SKIP,
 			"No device was asked about and the configuration has no card.");

@@ -251,13 +251,18 @@ void mp_check_device_link(struct mp_check_ctx *ctx)
 
 /* --- device-aer --- */
 
-/* The number in the last line ("TOTAL_ERR_FATAL 2"); 0 when there is none. */
-static uint64_t total_errors(const struct mp_fact *fact)
+/* The number in the last line ("TOTAL_ERR_FATAL 2"); 0 when there is none. *UNREAD is set
+ * when there is a counter and it does not tell its number. */
+static uint64_t total_errors(const struct mp_fact *fact, bool *unread)
 {
 	const char *space = fact->know == MP_KNOWN ? strrchr(fact->text, ' ') : NULL;
 	uint64_t total;
 
-	return space && mp_parse_uint(space + 1, 10, &total) ? total : 0;
+	if (space && mp_parse_uint(space + 1, 10, &total))
+		return total;
+	*unread = *unread || fact->know == MP_KNOWN ||
+		  (fact->know == MP_UNKNOWN && fact->source);
+	return 0;
 }
 
 static void aer_total(
@@ -273,9 +278,10 @@ static void aer_total(
 void mp_check_device_aer(struct mp_check_ctx *ctx)
 {
 	const struct mp_pci *device = ctx->device;
-	uint64_t fatal = total_errors(&device->aer_fatal);
-	uint64_t nonfatal = total_errors(&device->aer_nonfatal);
-	uint64_t correctable = total_errors(&device->aer_correctable);
+	bool unread = false;
+	uint64_t fatal = total_errors(&device->aer_fatal, &unread);
+	uint64_t nonfatal = total_errors(&device->aer_nonfatal, &unread);
+	uint64_t correctable = total_errors(&device->aer_correctable, &unread);
 	uint16_t status = device->pcie.present ? device->pcie.device_status : 0;
 	bool counters = device->aer_fatal.know == MP_KNOWN;
 	struct mp_finding *finding;
@@ -309,6 +315,12 @@ void mp_check_device_aer(struct mp_check_ctx *ctx)
 			"refused "
 			"DMA; RxErr, BadTLP and link errors point at slot, riser or "
 			"power.",
+			device->bdf);
+	} else if (unread) {
+		finding = mp_check_say(ctx, MP_UNSURE,
+			"%s: not all of its error counters could be read.", device->bdf);
+		mp_finding_remedy(finding,
+			"Read them as root: 'grep . /sys/bus/pci/devices/%s/aer_dev_*'.",
 			device->bdf);
 	} else if (correctable) {
 		finding = mp_check_say(ctx, MP_INFO,

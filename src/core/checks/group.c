@@ -6,6 +6,24 @@
 
 #include "core/checks/device.h"
 
+/* Where somebody may be in the group that we don't know of: unknown. Else NULL. */
+static struct mp_finding *say_unread_members(
+	struct mp_check_ctx *ctx, const struct mp_group *group)
+{
+	const struct mp_fact *unread = mp_group_unread(ctx->host, group);
+	struct mp_finding *finding;
+
+	if (!unread)
+		return NULL;
+	finding = mp_check_say(ctx, MP_UNSURE,
+		"It is not known who else is in group %u: its list of members could not be "
+		"read.",
+		group->id);
+	mp_finding_fact(finding, unread);
+	mp_finding_remedy(finding, "As root on the live host: ls %s", unread->source);
+	return finding;
+}
+
 /* --- group-exists --- */
 
 static void group_exists(struct mp_check_ctx *ctx)
@@ -98,6 +116,9 @@ static struct mp_finding *say_viability(
 			group->id);
 		return finding;
 	}
+	finding = say_unread_members(ctx, group);
+	if (finding)
+		return finding;
 	if (v->own->len)
 		return mp_check_say(ctx, MP_INFO,
 			"Group %u becomes viable when %s %s handed to vfio-pci, which "
@@ -186,7 +207,7 @@ static void group_isolated(struct mp_check_ctx *ctx)
 			idle->len ? idle->str : (char *)group->foreign->pdata[0],
 			idle->len && group->foreign->len ? " and others" : "");
 		isolated_remedy(finding, group);
-	} else {
+	} else if (!(finding = say_unread_members(ctx, group))) {
 		finding = mp_check_say(ctx, MP_PASS, "%s %s group %u%s.",
 			ctx->wanted->len > 1 ? "Only what was asked about is in"
 					     : ctx->device->bdf,
@@ -195,9 +216,14 @@ static void group_isolated(struct mp_check_ctx *ctx)
 	}
 	g_autofree char *source =
 		g_strdup_printf("/sys/kernel/iommu_groups/%u/devices", group->id);
-	for (guint i = 0; i < group->members->len; i++)
-		mp_finding_evidence(finding, source, "%s",
-			((struct mp_pci *)group->members->pdata[i])->bdf);
+	bool linked = group->devices_fact.source && group->devices_fact.know != MP_KNOWN;
+
+	for (guint i = 0; i < group->members->len; i++) {
+		const struct mp_pci *member = group->members->pdata[i];
+
+		mp_finding_evidence(finding, linked ? member->group_fact.source : source,
+			"%s", member->bdf);
+	}
 	for (guint i = 0; i < group->foreign->len; i++)
 		mp_finding_evidence(
 			finding, source, "%s", (char *)group->foreign->pdata[i]);
@@ -277,7 +303,7 @@ static void group_unchanged(struct mp_check_ctx *ctx)
 			"Harmless by itself; check that nothing was unplugged by mistake "
 			"and set "
 			"the card up again, so that the record is right.");
-	} else {
+	} else if (!(finding = say_unread_members(ctx, group))) {
 		finding = mp_check_say(ctx, MP_PASS,
 			"The group of %s is as it was set up.", ctx->device->bdf);
 	}

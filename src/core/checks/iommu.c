@@ -164,8 +164,7 @@ static void iommu_active(struct mp_check_ctx *ctx)
 		finding = mp_check_say(ctx, MP_PASS, "The kernel uses %s with %u unit%s",
 			kind, iommu->units->len, MP_PLURAL(iommu->units->len));
 	mp_finding_fact(finding, &iommu->class_fact);
-	mp_finding_evidence(
-		finding, "/sys/kernel/iommu_groups", "%u groups", ctx->host->groups->len);
+	mp_finding_fact(finding, &ctx->host->groups_fact);
 	if (iommu->log.amd_option.know == MP_KNOWN)
 		mp_finding_fact(finding, &iommu->log.amd_option);
 }
@@ -208,10 +207,22 @@ static const struct mp_pci *exposed(const struct mp_check_ctx *ctx)
 	return NULL;
 }
 
+/* A wanted device whose own default domain could not be read, or NULL. */
+static const struct mp_pci *untold(const struct mp_check_ctx *ctx)
+{
+	for (guint i = 0; i < ctx->wanted->len; i++) {
+		const struct mp_pci *device = ctx->wanted->pdata[i];
+
+		if (device->group && device->group->type.know == MP_UNKNOWN)
+			return device;
+	}
+	return NULL;
+}
+
 static void iommu_default_domain(struct mp_check_ctx *ctx)
 {
 	const struct domains count = count_domains(ctx->host);
-	const struct mp_pci *card = exposed(ctx);
+	const struct mp_pci *card = exposed(ctx), *unread = untold(ctx);
 	struct mp_finding *finding;
 
 	if (!ctx->host->groups->len) {
@@ -231,9 +242,9 @@ static void iommu_default_domain(struct mp_check_ctx *ctx)
 			"nothing is bound to its devices: echo DMA-FQ > "
 			"/sys/kernel/iommu_groups/%u/type",
 			card->group->id);
-	} else if (count.unknown == ctx->host->groups->len) {
-		finding = mp_check_say(ctx, MP_UNSURE,
-			"The default domain of the IOMMU groups is not known");
+	} else if (unread || count.unknown == ctx->host->groups->len) {
+		finding = mp_check_say(ctx, MP_UNSURE, "The default domain of %s is not known",
+			unread ? unread->bdf : "the IOMMU groups");
 		mp_finding_remedy(
 			finding, "read it as root: cat /sys/kernel/iommu_groups/*/type");
 	} else if (count.identity) {
@@ -311,10 +322,8 @@ static void iommu_address_width(struct mp_check_ctx *ctx)
 	uint64_t cpu = 0;
 	struct mp_finding *finding;
 
-	if (!iommu->units->len) {
-		mp_check_say(ctx, MP_SKIP, "No IOMMU is in use: see iommu-active");
+	if (mp_say_no_units(ctx))
 		return;
-	}
 	if (!width || !mp_fact_uint(&t->phys_bits, 10, &cpu)) {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"It is not known whether the IOMMU can address all that the "

@@ -361,10 +361,8 @@ static void posted_interrupts(struct mp_check_ctx *ctx)
 		  *t->apicv.text;
 	struct mp_finding *finding;
 
-	if (!iommu->units->len) {
-		mp_check_say(ctx, MP_SKIP, "No IOMMU is in use: see iommu-active");
+	if (mp_say_no_units(ctx))
 		return;
-	}
 	if (able < iommu->units->len && !unknown)
 		finding = mp_check_say(ctx, MP_INFO,
 			"The IOMMU cannot post interrupts into a running guest (%u of "

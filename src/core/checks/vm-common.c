@@ -160,3 +160,19 @@ GPtrArray *mp_vm_devices(const struct mp_vm *vm)
 	}
 	return all;
 }
+
+void mp_vm_say_no_device(struct mp_check_ctx *ctx)
+{
+	const struct mp_fact *fact = &ctx->host->devices_fact;
+	struct mp_finding *finding;
+
+	if (!ctx->vm->hostpci->len || fact->know != MP_UNKNOWN || !fact->source) {
+		mp_check_say(ctx, MP_SKIP, "VM %s gets no device of this host", ctx->vm->id);
+		return;
+	}
+	finding = mp_check_say(ctx, MP_UNSURE,
+		"It is not known which devices VM %s gets: those of this host could not be read",
+		ctx->vm->id);
+	mp_finding_fact(finding, fact);
+	mp_finding_remedy(finding, "make %s readable to this program", fact->source);
+}

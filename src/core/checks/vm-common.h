@@ -36,6 +36,9 @@ char *mp_vm_args_property(const char *device, const char *property);
  * `args` without intremap=off. */
 bool mp_vm_remaps_interrupts(const struct mp_vm *vm);
 
+/* Says that VM gets no device, or that none is known because the host's could not be read. */
+void mp_vm_say_no_device(struct mp_check_ctx *ctx);
+
 /* The devices that all hostpci lines stand for, each once; free with g_ptr_array_unref(). */
 GPtrArray *mp_vm_devices(const struct mp_vm *vm);
 

@@ -173,6 +173,11 @@ void mp_check_vm_hostpci(struct mp_check_ctx *ctx)
 			vm->id);
 		return;
 	}
+	if (vm->hostpci->len && ctx->host->devices_fact.source &&
+		ctx->host->devices_fact.know == MP_UNKNOWN) {
+		mp_vm_say_no_device(ctx);
+		return;
+	}
 	mp_points_init(&points);
 	for (guint i = 0; i < vm->hostpci->len; i++)
 		judge_entry(ctx, &points, vm->hostpci->pdata[i], taken);
@@ -285,7 +290,7 @@ void mp_check_vm_device_conflict(struct mp_check_ctx *ctx)
 	struct mp_finding *finding;
 
 	if (!devices->len) {
-		mp_check_say(ctx, MP_SKIP, "VM %s gets no device of this host", vm->id);
+		mp_vm_say_no_device(ctx);
 		return;
 	}
 	mp_points_init(&points);

@@ -358,7 +358,7 @@ void mp_check_vm_cpu_address_width(struct mp_check_ctx *ctx)
 		if (!g_ptr_array_find(devices, ctx->wanted->pdata[i], NULL))
 			g_ptr_array_add(devices, ctx->wanted->pdata[i]);
 	if (!devices->len) {
-		mp_check_say(ctx, MP_SKIP, "VM %s gets no device of this host", vm->id);
+		mp_vm_say_no_device(ctx);
 		return;
 	}
 	for (guint i = 0; i < devices->len; i++) {
