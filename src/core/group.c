@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/group.h"
+#include "core/platform.h"
 
 /*
  * Names as in sysfs: the .name of each struct pci_driver with .driver_managed_dma below
@@ -39,13 +40,22 @@ bool mp_driver_is_vfio(const char *driver)
 	return driver && listed(vfio_drivers, G_N_ELEMENTS(vfio_drivers), driver);
 }
 
-bool mp_group_member_viable(const struct mp_pci *member)
+/* drivers/vfio/vfio.c, vfio_dev_driver_allowed(): no look at the driver of what is no plain
+ * function. */
+static bool bridges_keep_drivers(const struct mp_host *host)
+{
+	return host->platform && host->platform->kernel_release.know == MP_KNOWN &&
+	       mp_version_compare(host->platform->kernel_release.text, "5.19") < 0;
+}
+
+bool mp_group_member_viable(const struct mp_host *host, const struct mp_pci *member)
 {
 	switch (member->driver.know) {
 	case MP_ABSENT:
 		return true;
 	case MP_KNOWN:
 		return mp_driver_is_vfio(member->driver.text) ||
+		       (mp_pci_is_bridge(member) && bridges_keep_drivers(host)) ||
 		       listed(harmless_drivers, G_N_ELEMENTS(harmless_drivers),
 			       member->driver.text);
 	case MP_UNKNOWN:

@@ -38,9 +38,10 @@ const struct mp_fact *mp_group_unread(
  * that leaves DMA to others (.driver_managed_dma: the VFIO drivers, pci-stub, pcieport).
  * So a bridge is fine with pcieport or without a driver, but not with, say, shpchp. Older
  * kernels (vfio_dev_viable() in drivers/vfio/vfio.c) let a bridge have any driver.
- * False too when the driver is not known: look at member->driver.know.
+ * Which of the two rules counts says the release of the running kernel; unknown: the new
+ * one. False too when the driver is not known: look at member->driver.know.
  */
-bool mp_group_member_viable(const struct mp_pci *member);
+bool mp_group_member_viable(const struct mp_host *host, const struct mp_pci *member);
 /* True for vfio-pci and the drivers derived from it. */
 bool mp_driver_is_vfio(const char *driver);
 

@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include "core/check.h"
+#include "core/platform.h"
 #include "core/profile.h"
 #include "core/settings.h"
 #include "pci-build.h"
@@ -103,14 +104,26 @@ static void viability_is_the_kernels_rule(void **state G_GNUC_UNUSED)
 	g_autoptr(mp_host) host = mp_host_new("test", false);
 	struct mp_pci *device = model_device(host, "0000:86:00.0");
 
-	assert_true(mp_group_member_viable(device));
+	assert_true(mp_group_member_viable(host, device));
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		model_driver(host, device, rows[i].driver);
-		if (mp_group_member_viable(device) != rows[i].viable)
+		if (mp_group_member_viable(host, device) != rows[i].viable)
 			fail_msg("'%s' is judged wrongly", rows[i].driver);
 	}
+	/* Before 5.19 only plain functions were looked at. */
+	static struct mp_platform platform;
+	host->platform = &platform;
+	platform.kernel_release = mp_fact_known(host, "test", "5.15.158-2-pve");
+	model_driver(host, device, "shpchp");
+	assert_false(mp_group_member_viable(host, device));
+	device->header_type = 1;
+	device->config_size = 64;
+	device->class_code = 0x060400;
+	assert_true(mp_group_member_viable(host, device));
+	platform.kernel_release = mp_fact_known(host, "test", "6.1.0-18-amd64");
+	assert_false(mp_group_member_viable(host, device));
 	device->driver = mp_fact_unknown(host, "/test/driver", "test");
-	assert_false(mp_group_member_viable(device));
+	assert_false(mp_group_member_viable(host, device));
 	assert_false(mp_driver_is_vfio("pci-stub"));
 	assert_true(mp_driver_is_vfio("vfio-pci"));
 	assert_false(mp_driver_is_vfio(NULL));

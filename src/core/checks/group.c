@@ -81,7 +81,7 @@ static void judge_member(
 {
 	if (member->driver.know == MP_UNKNOWN)
 		mp_check_name(v->unknown, member);
-	else if (!mp_group_member_viable(member))
+	else if (!mp_group_member_viable(ctx->host, member))
 		mp_check_name(
 			mp_check_wanted(ctx, member) ? v->own : v->blocking, member);
 }
@@ -190,7 +190,8 @@ static void group_isolated(struct mp_check_ctx *ctx)
 			bridges++;
 		else if (!mp_check_wanted(ctx, member))
 			mp_check_name(member->driver.know == MP_UNKNOWN ||
-						      mp_group_member_viable(member)
+						      mp_group_member_viable(
+							      ctx->host, member)
 					      ? idle
 					      : used,
 				member);
@@ -349,7 +350,10 @@ const struct mp_check mp_checks_group[] = {
 		"they "
 		"are and must not be bound to vfio-pci. Older kernels accept a bridge "
 		"with any "
-		"driver; newer ones do not, shpchp being the usual case.\n\n"
+		"driver; newer ones do not, shpchp being the usual case. The release of "
+		"the running "
+		"kernel says which rule counts."
+		"\n\n"
 		"A device that was asked about and still has its host driver is no "
 		"failure: "
 		"Proxmox binds it to vfio-pci at VM start. Whether the host can spare it "
