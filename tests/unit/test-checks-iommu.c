@@ -309,6 +309,7 @@ static void a_kernel_that_does_not_use_it(void **state)
 
 	g_ptr_array_set_size(w->host->iommu->units, 0);
 	w->host->iommu->class_fact = known(w, "no unit");
+	w->host->platform->kernel_release = known(w, "6.5.13-1-pve");
 	expect(w, "iommu-active", MP_FAIL);
 	assert_non_null(strstr(ask(w, "iommu-active")->remedy, "intel_iommu=on"));
 	set_cmdline(w, "quiet intel_iommu=off");
@@ -316,6 +317,23 @@ static void a_kernel_that_does_not_use_it(void **state)
 	/* The last one counts, and a longer name is another parameter. */
 	set_cmdline(w, "intel_iommu=off intel_iommu=on xintel_iommu=off");
 	assert_null(strstr(ask(w, "iommu-active")->summary, "switches it off"));
+	assert_non_null(strstr(ask(w, "iommu-active")->summary, "failed to start"));
+	/* The kernel's configuration comes before the rule of its release. */
+	struct mp_kernel kernel = { .release = "x", .running = true };
+	struct mp_modules modules = { .kernels = g_ptr_array_new() };
+	g_ptr_array_add(modules.kernels, &kernel);
+	w->host->modules = &modules;
+	set_cmdline(w, "quiet");
+	assert_non_null(strstr(ask(w, "iommu-active")->summary, "not told"));
+	w->host->platform->kernel_release = known(w, "6.14.8-2-pve");
+	assert_non_null(strstr(ask(w, "iommu-active")->summary, "failed to start"));
+	kernel.intel_iommu_default_on = known(w, "n");
+	assert_non_null(strstr(ask(w, "iommu-active")->summary, "not told"));
+	kernel.intel_iommu_default_on = known(w, "y");
+	w->host->platform->kernel_release = known(w, "6.1.0-18-amd64");
+	assert_non_null(strstr(ask(w, "iommu-active")->summary, "failed to start"));
+	g_ptr_array_free(modules.kernels, TRUE);
+	w->host->modules = NULL;
 	expect(w, "iommu-covers-device", MP_SKIP);
 	expect(w, "iommu-address-width", MP_SKIP);
 }

@@ -7,6 +7,7 @@
 #include "core/boot.h"
 #include "core/check.h"
 #include "core/checks/boot-params.h"
+#include "core/checks/common.h"
 #include "core/iommu.h"
 #include "core/modules.h"
 #include "core/platform.h"
@@ -52,24 +53,6 @@ static void bootloader_known(struct mp_check_ctx *ctx)
 
 /* --- cmdline-running --- */
 
-/* Whether VT-d is on without being asked: by the kernel's configuration, else by release. */
-static enum mp_know intel_default_on(const struct mp_host *host, bool *on)
-{
-	const struct mp_kernel *kernel = mp_host_kernel(host);
-	const struct mp_fact *release = &host->platform->kernel_release;
-
-	if (kernel && kernel->intel_iommu_default_on.know == MP_KNOWN) {
-		*on = mp_fact_is(&kernel->intel_iommu_default_on, "y");
-		return MP_KNOWN;
-	}
-	/* Proxmox: "for Intel, only needed for kernels before 6.8" (its PCI(e) wiki page). */
-	if (release->know == MP_KNOWN && strstr(release->text, "-pve")) {
-		*on = mp_version_compare(release->text, "6.8") >= 0;
-		return MP_KNOWN;
-	}
-	return MP_UNKNOWN;
-}
-
 /* Adds what is missing on an Intel host; false: it could not be told. */
 static bool judge_intel(struct mp_check_ctx *ctx, GPtrArray *notes)
 {
@@ -81,7 +64,7 @@ static bool judge_intel(struct mp_check_ctx *ctx, GPtrArray *notes)
 
 	if (set || (host->iommu && host->iommu->units && host->iommu->units->len))
 		return true;
-	if (intel_default_on(host, &on) != MP_KNOWN)
+	if (!mp_kernel_starts_vtd(host, &on, NULL))
 		return false;
 	if (!on)
 		mp_param_note_add(notes, MP_FAIL, "intel_iommu=on",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/checks/common.h"
+#include "core/modules.h"
 #include "core/pci.h"
 
 const struct mp_iommu *mp_iommu_or_none(const struct mp_host *host)
@@ -78,6 +79,26 @@ bool mp_kernel_at_least(const struct mp_host *host, const char *version, bool *k
 
 	*known = release->know == MP_KNOWN;
 	return *known && mp_version_compare(release->text, version) >= 0;
+}
+
+bool mp_kernel_starts_vtd(
+	const struct mp_host *host, bool *on, const struct mp_fact **fact)
+{
+	const struct mp_kernel *kernel = host->modules ? mp_host_kernel(host) : NULL;
+	const struct mp_fact *release = &mp_platform_or_none(host)->kernel_release;
+	const struct mp_fact *config = kernel ? &kernel->intel_iommu_default_on : release;
+	bool by_config = kernel && config->know == MP_KNOWN;
+
+	if (fact)
+		*fact = by_config ? config : release;
+	if (by_config)
+		*on = mp_fact_is(config, "y");
+	else if (release->know == MP_KNOWN && strstr(release->text, "-pve"))
+		/* "for Intel, only needed for kernels before 6.8": Proxmox's PCI(e) wiki page. */
+		*on = mp_version_compare(release->text, "6.8") >= 0;
+	else
+		return false;
+	return true;
 }
 
 bool mp_host_is_guest(const struct mp_host *host)

@@ -31,6 +31,14 @@ const struct mp_fact *mp_running_cmdline_fact(const struct mp_host *host);
  */
 bool mp_kernel_at_least(const struct mp_host *host, const char *version, bool *known);
 
+/*
+ * Sets ON to whether the running kernel uses VT-d unasked: by its configuration
+ * (CONFIG_INTEL_IOMMU_DEFAULT_ON), else, of Proxmox, by its release. False: it can't be
+ * told. *FACT, where wanted: what says so.
+ */
+bool mp_kernel_starts_vtd(
+	const struct mp_host *host, bool *on, const struct mp_fact **fact);
+
 /* True if the host is itself a guest: its CPU says so, or its IOMMU is an emulated one.
  */
 bool mp_host_is_guest(const struct mp_host *host);

@@ -75,12 +75,23 @@ static void firmware_iommu_table(struct mp_check_ctx *ctx)
 	table_evidence(finding, iommu);
 }
 
+static bool told_to_use_vtd(const struct mp_host *host)
+{
+	static const char *const switches[] = { "on", "off", NULL };
+	const char *cmdline = mp_running_cmdline(host);
+	const char *last =
+		cmdline ? mp_cmdline_last(cmdline, "intel_iommu", switches) : NULL;
+
+	return last && !strcmp(last, "on");
+}
+
 /* Why no unit is in use, with the remedy. */
 static void say_inactive(struct mp_check_ctx *ctx)
 {
 	const struct mp_iommu *iommu = mp_iommu_or_none(ctx->host);
 	const char *off = mp_cmdline_iommu_off(ctx->host);
-	bool known, new_enough = mp_kernel_at_least(ctx->host, "6.8", &known);
+	const struct mp_fact *why;
+	bool unasked, known = mp_kernel_starts_vtd(ctx->host, &unasked, &why);
 	struct mp_finding *finding;
 
 	if (off) {
@@ -89,20 +100,24 @@ static void say_inactive(struct mp_check_ctx *ctx)
 			"(%s)",
 			off);
 		mp_remedy_remove(finding, ctx->host, off);
+	} else if (iommu->dmar && ((known && unasked) || told_to_use_vtd(ctx->host))) {
+		finding = mp_check_say(ctx, MP_FAIL,
+			"No IOMMU is in use although the firmware offers one and the "
+			"kernel would use it: VT-d failed to start");
+		mp_finding_remedy(finding, "look for the reason: dmesg | grep -e DMAR -e "
+					   "IOMMU; update the firmware");
+		mp_finding_fact(finding, why);
 	} else if (iommu->dmar) {
 		finding = mp_check_say(ctx, MP_FAIL,
 			"No IOMMU is in use although the firmware offers one: the "
 			"kernel was not told to use VT-d");
 		mp_remedy_add(finding, ctx->host, "intel_iommu=on");
-		if (known && new_enough)
-			mp_finding_evidence(finding, "kernel",
-				"Proxmox kernels from 6.8 on use VT-d unasked: this "
-				"one is built otherwise, or VT-d failed to start (see "
-				"the kernel log: dmesg | grep DMAR)");
+		if (known)
+			mp_finding_fact(finding, why);
 		else
 			mp_finding_evidence(finding, "kernel",
-				"before 6.8, Proxmox kernels use VT-d only with "
-				"intel_iommu=on");
+				"whether it uses VT-d unasked is not known; most "
+				"distributions' kernels do not");
 	} else if (iommu->ivrs) {
 		finding = mp_check_say(ctx, MP_FAIL,
 			"No IOMMU is in use although the firmware offers one: AMD-Vi "
@@ -379,9 +394,11 @@ const struct mp_check mp_checks_iommu[] = {
 			   "which exist only when the kernel initialised DMA remapping. "
 			   "If there are none the reason is looked for: no table "
 			   "(firmware setting), a parameter that switches it off, or a "
-			   "kernel that wants intel_iommu=on. Proxmox kernels from 6.8 "
-			   "on use VT-d unasked; AMD-Vi always is, and amd_iommu=on is "
-			   "not an option at all: the kernel prints \"Unknown option\". "
+			   "kernel that wants intel_iommu=on: one that was built without "
+			   "CONFIG_INTEL_IOMMU_DEFAULT_ON (read from "
+			   "/boot/config-RELEASE; where that is not readable, Proxmox "
+			   "kernels from 6.8 on count as built with it). AMD-Vi is used "
+			   "unasked, and amd_iommu=on is not an option at all: the kernel prints \"Unknown option\". "
 			   "When the host is itself a VM the IOMMU is emulated (VT-d "
 			   "says so with CAP.CM).",
 		.run = iommu_active },
