@@ -128,17 +128,33 @@ static void choose_by_config(
 	}
 }
 
-/* What was named; with nothing named: the cards of the configuration, else whatever a
- * profile wants to have judged. */
+/* What a VM is given. What it names and the host lacks is told by vm-hostpci. */
+static void choose_by_vm(const struct mp_vm *vm, struct choice *choice)
+{
+	for (guint i = 0; i < vm->hostpci->len; i++) {
+		const struct mp_hostpci *line = vm->hostpci->pdata[i];
+
+		for (guint d = 0; d < line->devices->len; d++)
+			want(choice, line->devices->pdata[d]);
+	}
+}
+
+/* What was named; with nothing named: what the VM is given, else the cards of the
+ * configuration, else whatever a profile wants to have judged. */
 static bool choose_devices(const struct mp_host *host, const struct mp_config *config,
-	const struct mp_profile *profile, struct choice *choice, GError **error)
+	const struct mp_profile *profile, const struct mp_vm *vm, struct choice *choice,
+	GError **error)
 {
 	if (opt_devices || opt_id)
 		return choose_by_address(host, choice, error) &&
 		       (!opt_id || choose_by_id(host, choice, error));
 	if (opt_profile && mp_profile_is_specific(profile))
 		choose_by_profile(host, profile, choice);
-	else if (config->cards->len)
+	else if (vm)
+		choose_by_vm(vm, choice);
+	if (choice->wanted->len || choice->missing->len)
+		return true;
+	if (config->cards->len)
 		choose_by_config(host, config, choice);
 	else
 		return mp_profile_wanted(host, choice->wanted, error);
@@ -220,12 +236,12 @@ static int preflight(const struct mp_render_ops *ops, const struct mp_render_sty
 	if (opt_profile && !(profile = mp_profile_load(opt_profile, error)))
 		return 0;
 	host = mp_host_load(root, MP_TOPIC_ALL, error);
-	if (!host || !choose_devices(host, config, profile, &choice, error) ||
+	if (!host || (opt_vm && !(vm = mp_vm_find(host, opt_vm, error))))
+		return 0;
+	if (!choose_devices(host, config, profile, vm, &choice, error) ||
 		!missing_is_told(host, &choice, error))
 		return 0;
 	if (!profile && !(profile = choose_profile(wanted, error)))
-		return 0;
-	if (opt_vm && !(vm = mp_vm_find(host, opt_vm, error)))
 		return 0;
 
 	struct mp_check_ctx ctx = {

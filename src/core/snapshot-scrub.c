@@ -27,257 +27,12 @@
 #include <string.h>
 
 #include "core/fact.h"
-#include "core/snapshot.h"
-
-enum kind {
-	KIND_DSN,
-	KIND_SERIAL,
-	KIND_MAC,
-	KIND_IP4,
-	KIND_IP6,
-	KIND_UUID,
-	KIND_LVM,
-	KIND_PV,
-	KIND_FAT,
-	KIND_NODE,
-	KINDS
-};
-
-struct scrubber {
-	struct mp_snapshot *snapshot;
-	GHashTable *map[KINDS]; /* lower-case value -> replacement */
-	GHashTable *words;      /* found anywhere as a word -> replacement */
-	char *host;             /* the host's name, or NULL */
-	bool host_anywhere;
-	GPtrArray *serials; /* as found, the longest first */
-	GRegex *mac, *bare, *ip4, *ip6, *uuid, *lvm, *pv, *fat, *mail, *secret, *word,
-		*node;
-	GStringChunk *strings;
-	bool addresses; /* IP addresses are looked for in this text */
-};
-
-static const char *replacement(struct scrubber *s, enum kind kind, const char *value)
-{
-	g_autofree char *key = g_ascii_strdown(value, -1);
-	GHashTable *map = s->map[kind];
-	const char *known = g_hash_table_lookup(map, key);
-	unsigned n = g_hash_table_size(map) + 1;
-	char *made;
-
-	if (known)
-		return known;
-	switch (kind) {
-	case KIND_DSN:
-		made = g_strdup_printf("%016x", n);
-		break;
-	case KIND_SERIAL:
-		made = g_strdup_printf("SERIAL-%u", n);
-		break;
-	case KIND_MAC:
-		made = g_strdup_printf("02:00:00:%02x:%02x:%02x", n >> 16 & 0xff,
-			n >> 8 & 0xff, n & 0xff);
-		break;
-	case KIND_IP4:
-		/* TEST-NET-1, and beyond it the benchmark network (RFC 5737, RFC 2544). */
-		made = n < 255 ? g_strdup_printf("192.0.2.%u", n)
-			       : g_strdup_printf("198.18.%u.%u", n >> 8 & 0xff, n & 0xff);
-		break;
-	case KIND_IP6:
-		made = g_strdup_printf("2001:db8::%x", n);
-		break;
-	case KIND_UUID:
-		made = g_strdup_printf("00000000-0000-4000-8000-%012x", n);
-		break;
-	case KIND_LVM:
-		made = g_strdup_printf("LVM-%064u", n);
-		break;
-	case KIND_PV:
-		made = g_strdup_printf("%06u-0000-0000-0000-0000-0000-000000", n);
-		break;
-	case KIND_NODE:
-		made = g_strdup_printf("node%u", n);
-		break;
-	default:
-		made = g_strdup_printf("%04X-%04X", n >> 16 & 0xffff, n & 0xffff);
-		break;
-	}
-	g_hash_table_insert(map, g_steal_pointer(&key), made);
-	return made;
-}
-
-/* --- texts --- */
-
-typedef const char *(*replacer)(struct scrubber *s, const char *match);
-
-struct eval {
-	struct scrubber *scrubber;
-	replacer replace;
-};
-
-static gboolean evaluate(const GMatchInfo *info, GString *out, gpointer user)
-{
-	const struct eval *eval = user;
-	g_autofree char *match = g_match_info_fetch(info, 0);
-	const char *with = eval->replace(eval->scrubber, match);
-
-	g_string_append(out, with ? with : match);
-	return FALSE;
-}
-
-static char *apply(struct scrubber *s, GRegex *regex, replacer replace, char *text)
-{
-	struct eval eval = { s, replace };
-	char *out;
-
-	if (!g_regex_match(regex, text, 0, NULL))
-		return text;
-	out = g_regex_replace_eval(regex, text, -1, 0, 0, evaluate, &eval, NULL);
-	if (!out) /* the limits of the regex engine: rather nothing than a secret */
-		out = g_strdup("scrubbed\n");
-	g_free(text);
-	return out;
-}
-
-static const char *new_mac(struct scrubber *s, const char *match)
-{
-	if (!strcmp(match, "00:00:00:00:00:00") ||
-		!g_ascii_strcasecmp(match, "ff:ff:ff:ff:ff:ff"))
-		return NULL;
-	return replacement(s, KIND_MAC, match);
-}
-
-/* Twelve hex digits that are a known MAC address, as in enx525400123456. */
-static const char *new_bare(struct scrubber *s, const char *match)
-{
-	g_autofree char *lower = g_ascii_strdown(match, -1);
-
-	return g_hash_table_lookup(s->words, lower);
-}
-
-static const char *new_ip4(struct scrubber *s, const char *match)
-{
-	struct in_addr address;
-
-	if (inet_pton(AF_INET, match, &address) != 1 || !address.s_addr ||
-		g_str_has_prefix(match, "127.") || g_str_has_prefix(match, "255."))
-		return NULL;
-	return replacement(s, KIND_IP4, match);
-}
-
-static const char *new_ip6(struct scrubber *s, const char *match)
-{
-	struct in6_addr address;
-
-	if (inet_pton(AF_INET6, match, &address) != 1 ||
-		IN6_IS_ADDR_UNSPECIFIED(&address) || IN6_IS_ADDR_LOOPBACK(&address) ||
-		IN6_IS_ADDR_MULTICAST(&address))
-		return NULL;
-	return replacement(s, KIND_IP6, match);
-}
-
-static const char *new_uuid(struct scrubber *s, const char *match)
-{
-	/* GUIDs of the UEFI specification: the same on every machine. */
-	static const char *const fixed[] = { "8be4df61-93ca-11d2-aa0d-00e098032b8c",
-		"d719b2cb-3d3a-4596-a3bc-dad00e67656f",
-		"605dab50-e046-4300-abb6-3dd810dd8b23" };
-
-	for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++)
-		if (!g_ascii_strcasecmp(match, fixed[i]))
-			return NULL;
-	return replacement(s, KIND_UUID, match);
-}
-
-static const char *new_lvm(struct scrubber *s, const char *match)
-{
-	return replacement(s, KIND_LVM, match);
-}
-
-static const char *new_pv(struct scrubber *s, const char *match)
-{
-	return replacement(s, KIND_PV, match);
-}
-
-static const char *new_fat(struct scrubber *s, const char *match)
-{
-	return replacement(s, KIND_FAT, match);
-}
-
-static const char *new_mail(
-	struct scrubber *s G_GNUC_UNUSED, const char *match G_GNUC_UNUSED)
-{
-	return "scrubbed@example.org";
-}
-
-static const char *new_word(struct scrubber *s, const char *match)
-{
-	g_autofree char *lower = g_ascii_strdown(match, -1);
-
-	if (s->host_anywhere && !strcmp(match, s->host))
-		return replacement(s, KIND_NODE, s->host);
-	return g_hash_table_lookup(s->words, lower);
-}
-
-/* "node=NAME", "nodes/NAME", "nodes NAME,NAME" */
-static const char *new_node(struct scrubber *s, const char *match)
-{
-	size_t prefix = strcspn(match, "=/ ") + 1;
-	g_auto(GStrv) names = g_strsplit(match + prefix, ",", -1);
-	g_autofree char *out = NULL, *joined = NULL;
-
-	for (char **name = names; *name; name++) {
-		const char *with = replacement(s, KIND_NODE, *name);
-
-		g_free(*name);
-		*name = g_strdup(with);
-	}
-	joined = g_strjoinv(",", names);
-	out = g_strdup_printf("%.*s%s", (int)prefix, match, joined);
-	return g_string_chunk_insert(s->strings, out);
-}
-
-static char *scrub_serials(struct scrubber *s, char *text)
-{
-	g_autoptr(GString) out = g_string_new(text);
-
-	for (guint i = 0; i < s->serials->len; i++)
-		g_string_replace(out, s->serials->pdata[i],
-			replacement(s, KIND_SERIAL, s->serials->pdata[i]), 0);
-	g_free(text);
-	return g_string_free(g_steal_pointer(&out), FALSE);
-}
-
-static char *scrub_text(struct scrubber *s, const char *text)
-{
-	char *out = g_strdup(text);
-
-	out = scrub_serials(s, out);
-	out = apply(s, s->uuid, new_uuid, out);
-	out = apply(s, s->lvm, new_lvm, out);
-	out = apply(s, s->pv, new_pv, out);
-	out = apply(s, s->mac, new_mac, out);
-	out = apply(s, s->bare, new_bare, out);
-	out = apply(s, s->word, new_word, out);
-	if (s->addresses) {
-		out = apply(s, s->fat, new_fat, out);
-		out = apply(s, s->ip6, new_ip6, out);
-		out = apply(s, s->ip4, new_ip4, out);
-	}
-	out = apply(s, s->mail, new_mail, out);
-	if (g_regex_match(s->secret, out, 0, NULL)) {
-		char *masked =
-			g_regex_replace(s->secret, out, -1, 0, "\\1scrubbed", 0, NULL);
-
-		g_free(out);
-		out = masked ? masked : g_strdup("scrubbed\n");
-	}
-	return out;
-}
+#include "core/snapshot-scrub-text.h"
 
 /* --- files of a known kind --- */
 
 /* Fields of /proc/net/route and ipv6_route that are addresses, in hex. */
-static void scrub_hex_fields(struct scrubber *s, char **fields, size_t digits)
+static void scrub_hex_fields(struct mp_scrubber *s, char **fields, size_t digits)
 {
 	for (guint i = 0; fields[i]; i++) {
 		uint8_t bytes[16];
@@ -298,7 +53,7 @@ static void scrub_hex_fields(struct scrubber *s, char **fields, size_t digits)
 			bytes[digits == 8 ? 3 - j : j] = (uint8_t)(high << 4 | low);
 		}
 		inet_ntop(digits == 8 ? AF_INET : AF_INET6, bytes, text, sizeof(text));
-		with = digits == 8 ? new_ip4(s, text) : new_ip6(s, text);
+		with = digits == 8 ? mp_scrub_ip4(s, text) : mp_scrub_ip6(s, text);
 		if (!with)
 			continue;
 		inet_pton(digits == 8 ? AF_INET : AF_INET6, with, bytes);
@@ -311,7 +66,7 @@ static void scrub_hex_fields(struct scrubber *s, char **fields, size_t digits)
 	}
 }
 
-static char *scrub_routes(struct scrubber *s, const char *text, bool v6)
+static char *scrub_routes(struct mp_scrubber *s, const char *text, bool v6)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
@@ -371,7 +126,7 @@ static size_t serial_offset(const uint8_t *config, size_t size)
 	return 0;
 }
 
-static void scrub_config(struct scrubber *s, struct mp_shot *shot)
+static void scrub_config(struct mp_scrubber *s, struct mp_shot *shot)
 {
 	size_t size, at;
 	const uint8_t *config = g_bytes_get_data(shot->file, &size);
@@ -387,7 +142,7 @@ static void scrub_config(struct scrubber *s, struct mp_shot *shot)
 	if (!serial)
 		return;
 	g_snprintf(text, sizeof(text), "%016" G_GINT64_MODIFIER "x", serial);
-	if (!mp_parse_uint(replacement(s, KIND_DSN, text), 16, &serial))
+	if (!mp_parse_uint(mp_scrub_value(s, MP_SCRUB_KIND_DSN, text), 16, &serial))
 		return;
 	g_hash_table_replace(s->words, g_strdup_printf("0x%s", text),
 		g_strdup_printf("0x%016" G_GINT64_MODIFIER "x", serial));
@@ -422,7 +177,7 @@ static char *text_of(const struct mp_shot *shot)
 	return data && !memchr(data, '\0', size) ? g_strndup(data, size) : NULL;
 }
 
-static void learn_serial(struct scrubber *s, const char *text)
+static void learn_serial(struct mp_scrubber *s, const char *text)
 {
 	g_autofree char *lower = g_ascii_strdown(text, -1);
 	const char repeated[] = { *text, '\0' };
@@ -430,14 +185,14 @@ static void learn_serial(struct scrubber *s, const char *text)
 	/* It will be replaced wherever it stands: "None" and "0000000" are no numbers. */
 	if (strlen(text) < 6 || strspn(text, repeated) == strlen(text) ||
 		!strpbrk(text, "0123456789") ||
-		g_hash_table_contains(s->map[KIND_SERIAL], lower))
+		g_hash_table_contains(s->map[MP_SCRUB_KIND_SERIAL], lower))
 		return;
-	replacement(s, KIND_SERIAL, text);
+	mp_scrub_value(s, MP_SCRUB_KIND_SERIAL, text);
 	g_ptr_array_add(s->serials, g_strdup(text));
 }
 
 /* udev's database: "E:ID_SERIAL_SHORT=..." and the like. */
-static void learn_udev(struct scrubber *s, const char *text)
+static void learn_udev(struct mp_scrubber *s, const char *text)
 {
 	static const char *const keys[] = { "E:ID_SERIAL", "E:ID_WWN", "E:ID_NAA",
 		"E:DM_SERIAL", "E:DM_WWN", "E:ID_SCSI_SERIAL", "E:ID_UUID" };
@@ -453,7 +208,7 @@ static void learn_udev(struct scrubber *s, const char *text)
 }
 
 /* Values that are found by where they stand, before any text is changed. */
-static void learn(struct scrubber *s, struct mp_shot *shot)
+static void learn(struct mp_scrubber *s, struct mp_shot *shot)
 {
 	g_autofree char *text = NULL;
 	GMatchInfo *info = NULL;
@@ -478,7 +233,7 @@ static void learn(struct scrubber *s, struct mp_shot *shot)
 	g_regex_match(s->mac, text, 0, &info);
 	for (; g_match_info_matches(info); g_match_info_next(info, NULL)) {
 		g_autofree char *mac = g_match_info_fetch(info, 0);
-		const char *with = new_mac(s, mac);
+		const char *with = mp_scrub_mac(s, mac);
 		g_auto(GStrv) old = g_strsplit(mac, ":", -1), parts = NULL;
 		char *bare;
 
@@ -508,10 +263,11 @@ static bool holds_addresses(const char *path)
 }
 
 /* Names of nodes where they can be told by what stands before them. */
-static char *scrub_nodes(struct scrubber *s, const char *path, char *text)
+static char *scrub_nodes(struct mp_scrubber *s, const char *path, char *text)
 {
-	return g_str_has_prefix(path, "etc/pve") ? apply(s, s->node, new_node, text)
-						 : text;
+	return g_str_has_prefix(path, "etc/pve")
+		       ? mp_scrub_apply(s, s->node, mp_scrub_node, text)
+		       : text;
 }
 
 static bool is_host_file(const char *path)
@@ -519,7 +275,7 @@ static bool is_host_file(const char *path)
 	return !strcmp(path, "etc/hostname") || !strcmp(path, "proc/sys/kernel/hostname");
 }
 
-static void scrub_shot(struct scrubber *s, struct mp_shot *shot)
+static void scrub_shot(struct mp_scrubber *s, struct mp_shot *shot)
 {
 	g_autofree char *text = text_of(shot);
 	bool vm = strstr(shot->path, "/qemu-server/") &&
@@ -529,7 +285,7 @@ static void scrub_shot(struct scrubber *s, struct mp_shot *shot)
 	s->addresses = holds_addresses(shot->path);
 	if (shot->target) {
 		shot->target = scrub_nodes(s, shot->path, shot->target);
-		out = scrub_text(s, shot->target);
+		out = mp_scrub_text(s, shot->target);
 		g_free(shot->target);
 		shot->target = out;
 	}
@@ -538,7 +294,8 @@ static void scrub_shot(struct scrubber *s, struct mp_shot *shot)
 	text = scrub_nodes(s, shot->path, g_steal_pointer(&text));
 	if (s->host && is_host_file(shot->path)) {
 		g_free(text);
-		text = g_strconcat(replacement(s, KIND_NODE, s->host), "\n", NULL);
+		text = g_strconcat(
+			mp_scrub_value(s, MP_SCRUB_KIND_NODE, s->host), "\n", NULL);
 	}
 	if (vm) {
 		out = scrub_vm(text);
@@ -549,22 +306,22 @@ static void scrub_shot(struct scrubber *s, struct mp_shot *shot)
 		!strcmp(shot->path, "proc/net/ipv6_route"))
 		out = scrub_routes(s, text, strstr(shot->path, "ipv6") != NULL);
 	else
-		out = scrub_text(s, text);
+		out = mp_scrub_text(s, text);
 	g_bytes_unref(shot->file);
 	shot->file = g_bytes_new_take(out, strlen(out));
 }
 
 /* Paths and names in listings hold names too: interfaces, nodes, ids of disks. */
-static char *scrub_path(struct scrubber *s, const char *path)
+static char *scrub_path(struct mp_scrubber *s, const char *path)
 {
 	char *with_slashes = scrub_nodes(s, path, g_strdup(path));
-	char *out = scrub_text(s, with_slashes);
+	char *out = mp_scrub_text(s, with_slashes);
 
 	g_free(with_slashes);
 	return out;
 }
 
-static void scrub_names(struct scrubber *s, struct mp_shot *shot)
+static void scrub_names(struct mp_scrubber *s, struct mp_shot *shot)
 {
 	g_autoptr(GByteArray) names = g_byte_array_new();
 	size_t size;
@@ -581,7 +338,7 @@ static void scrub_names(struct scrubber *s, struct mp_shot *shot)
 	shot->names = g_byte_array_free_to_bytes(g_steal_pointer(&names));
 }
 
-static void scrub_paths(struct scrubber *s)
+static void scrub_paths(struct mp_scrubber *s)
 {
 	g_autoptr(GPtrArray) shots =
 		g_ptr_array_copy(mp_snapshot_shots(s->snapshot), NULL, NULL);
@@ -600,7 +357,7 @@ static void scrub_paths(struct scrubber *s)
 	}
 }
 
-static void learn_host(struct scrubber *s)
+static void learn_host(struct mp_scrubber *s)
 {
 	/* Words that stand in many places with another meaning. */
 	static const char *const common[] = { "proxmox", "localhost", "debian", "server",
@@ -620,65 +377,6 @@ static void learn_host(struct scrubber *s)
 		s->host_anywhere = g_ascii_strcasecmp(s->host, common[i]) != 0;
 }
 
-static GRegex *regex(const char *pattern)
-{
-	GError *error = NULL;
-	GRegex *made = g_regex_new(
-		pattern, G_REGEX_RAW | G_REGEX_CASELESS | G_REGEX_OPTIMIZE, 0, &error);
-
-	if (error)
-		g_error("%s", error->message); /* a constant of ours */
-	return made;
-}
-
-#define HEX "[0-9a-f]"
-
-static void start(struct scrubber *s, struct mp_snapshot *snapshot)
-{
-	s->snapshot = snapshot;
-	for (int i = 0; i < KINDS; i++)
-		s->map[i] =
-			g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	s->words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	s->mac = regex("(?<![0-9a-z:])" HEX "{2}(?::" HEX "{2}){5}(?![0-9a-z:])");
-	s->bare = regex("(?<![0-9a-f])" HEX "{12}(?![0-9a-f])");
-	s->ip4 = regex("(?<![0-9a-z.])\\d{1,3}(?:\\.\\d{1,3}){3}(?![0-9a-z.-])");
-	s->ip6 = regex("(?<![0-9a-z:.])" HEX "{0,4}(?::" HEX "{0,4}){2,7}(?![0-9a-z:.])");
-	s->uuid = regex(
-		"(?<![0-9a-f])" HEX "{8}(?:-" HEX "{4}){3}-" HEX "{12}(?![0-9a-f])");
-	s->lvm = regex("LVM-[0-9a-z]{64}");
-	s->pv = regex(
-		"(?<![0-9a-z-])[0-9a-z]{6}(?:-[0-9a-z]{4}){5}-[0-9a-z]{6}(?![0-9a-z-])");
-	s->fat = regex("(?<![0-9a-f-])" HEX "{4}-" HEX "{4}(?![0-9a-f-])");
-	s->secret = regex(
-		"((?:passw(?:or)?d|passphrase|(?<!by)pass|secret|psk|api_?key|token|serial)=|"
-		"\\bpassword(?:_pbkdf2)?[ \\t]+\\S+[ \\t]+|" /* grub.cfg */
-		"\\bwpa-(?:psk|password|private-key-passwd)[ \\t]+)[^\\s,;\"']+"); /* interfaces */
-	s->mail = regex("[0-9a-z._%+-]+@[0-9a-z-]+(?:\\.[0-9a-z-]+)*\\.[a-z]{2,}");
-	s->word = regex("[0-9a-z][0-9a-z_.:-]*[0-9a-z]");
-	s->node = regex("\\b(?:(?:node=|nodes/)[a-z][a-z0-9-]*|nodes [a-z][a-z0-9,-]*)");
-	s->serials = g_ptr_array_new_with_free_func(g_free);
-	s->strings = g_string_chunk_new(256);
-	learn_host(s);
-	if (s->host)
-		replacement(s, KIND_NODE, s->host); /* the first: node1 */
-}
-
-static void finish(struct scrubber *s)
-{
-	GRegex *all[] = { s->mac, s->bare, s->ip4, s->ip6, s->uuid, s->lvm, s->pv, s->fat,
-		s->mail, s->secret, s->word, s->node };
-
-	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
-		g_regex_unref(all[i]);
-	for (int i = 0; i < KINDS; i++)
-		g_hash_table_unref(s->map[i]);
-	g_hash_table_unref(s->words);
-	g_ptr_array_unref(s->serials);
-	g_string_chunk_free(s->strings);
-	g_free(s->host);
-}
-
 /* A model with its serial number holds the serial number. */
 static int longest_first(const void *a, const void *b)
 {
@@ -690,14 +388,18 @@ static int longest_first(const void *a, const void *b)
 void mp_snapshot_scrub(struct mp_snapshot *snapshot)
 {
 	GPtrArray *shots = mp_snapshot_shots(snapshot);
-	struct scrubber s = { 0 };
+	struct mp_scrubber s = { 0 };
 
-	start(&s, snapshot);
+	s.snapshot = snapshot;
+	mp_scrub_start(&s);
+	learn_host(&s);
+	if (s.host)
+		mp_scrub_value(&s, MP_SCRUB_KIND_NODE, s.host); /* the first: node1 */
 	for (guint i = 0; i < shots->len; i++)
 		learn(&s, shots->pdata[i]);
 	g_ptr_array_sort(s.serials, longest_first);
 	for (guint i = 0; i < shots->len; i++)
 		scrub_shot(&s, shots->pdata[i]);
 	scrub_paths(&s);
-	finish(&s);
+	mp_scrub_finish(&s);
 }

@@ -179,3 +179,14 @@ with_config() {
 	run awk 'length > 80' <<<"$output"
 	assert_output ""
 }
+
+@test "with only a VM named, the devices that it is given are judged" {
+	metis 1 preflight --sysroot "$(host vm-troubles)" --vm 211 --format json
+	assert_json '[.devices[].address] | join(" ")' 0000:18:00.0
+	assert_json '.findings[] | select(.id == "device-host-use") | .severity' fail
+	metis preflight --sysroot "$(host vm-troubles)" --vm 101 --format json
+	assert_json '[.devices[].address] | join(" ")' 0000:86:00.0
+	# What is named counts, not what the VM has.
+	metis 1 preflight --sysroot "$(host vm-troubles)" --vm 101 --device 18:00.0 --format json
+	assert_json '[.devices[].address] | join(" ")' 0000:18:00.0
+}
