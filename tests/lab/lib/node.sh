@@ -60,5 +60,5 @@ node_qemu() {
 		-drive "file=$1/out.raw,if=none,id=out,format=raw"
 		-device 'virtio-blk-pci,drive=out,serial=out,bus=pcie.0,addr=07.0'
 		-kernel "$2" -initrd "$3"
-		-append "console=ttyS0 panic=-1 ${cmdline[*]}")
+		-append "console=ttyS0 panic=-1 no_timer_check ${cmdline[*]}")
 }
