@@ -208,7 +208,12 @@ void mp_check_vfio_virqfd_stale(struct mp_check_ctx *ctx)
 		return;
 	}
 	if (!named) {
-		mp_check_say(ctx, MP_PASS, "Nothing asks for the old module vfio_virqfd");
+		f = mp_check_say(
+			ctx, MP_PASS, "Nothing asks for the old module vfio_virqfd");
+		mp_finding_evidence(f,
+			"/etc/modules, modules-load.d, initramfs-tools/modules",
+			"%u modules asked for",
+			modules->load->len + modules->initramfs_load->len);
 		return;
 	}
 	if (!lacking && (unknown || !modules->kernels->len)) {

@@ -289,10 +289,15 @@ void mp_check_binding_early(struct mp_check_ctx *ctx)
 	} else if (bind.outcome == MP_BIND_NOBODY) {
 		f = pass(ctx,
 			"No driver of the host is loaded for the device, so none can come first");
+		mp_finding_evidence(f, "drivers of the host that fit the device", "%s",
+			bind.host_modules->len ? modules : "none");
 	} else if (bind.outcome == MP_BIND_VFIO) {
 		f = pass(ctx, "vfio-pci comes before any driver of the host");
 		if (bind.order_file)
 			mp_finding_evidence(f, bind.order_file, "decides the order");
+		else
+			mp_finding_evidence(f, "drivers of the host that fit the device",
+				"%s", bind.host_modules->len ? modules : "none");
 	} else if (bind.vfio_file) {
 		f = mp_check_say(ctx, MP_WARN,
 			"vfio-pci is given the device, but nothing makes it come before %s%s",
@@ -365,8 +370,8 @@ static void judge_image(const struct mp_check_ctx *ctx, const struct mp_kernel *
 	if (bind.host_modules->len && bind.outcome != MP_BIND_VFIO &&
 		bind.outcome != MP_BIND_NOBODY && !image->scripts->len)
 		tally->late = image;
-	else if (needs_options(ctx, kernel, wanted) && image->has_vfio_pci && loads_vfio(image) &&
-		!bind.vfio_file && !image->scripts->len)
+	else if (needs_options(ctx, kernel, wanted) && image->has_vfio_pci &&
+		 loads_vfio(image) && !bind.vfio_file && !image->scripts->len)
 		tally->stale = image;
 	mp_bind_clear(&bind);
 }

@@ -27,8 +27,8 @@ bool mp_say_no_units(struct mp_check_ctx *ctx)
 		mp_check_say(ctx, MP_SKIP, "No IOMMU is in use: see iommu-active");
 		return true;
 	}
-	finding = mp_check_say(
-		ctx, MP_UNSURE, "It is not known whether an IOMMU is in use: see iommu-active");
+	finding = mp_check_say(ctx, MP_UNSURE,
+		"It is not known whether an IOMMU is in use: see iommu-active");
 	mp_finding_fact(finding, &iommu->class_fact);
 	mp_finding_remedy(finding, "make /sys/class/iommu readable to this program");
 	return true;
@@ -47,8 +47,8 @@ bool mp_say_id_unknown(struct mp_check_ctx *ctx)
 		device->bdf);
 	mp_finding_fact(finding, &device->vendor_fact);
 	mp_finding_fact(finding, &device->device_fact);
-	mp_finding_remedy(finding, "run as root on the live host: lspci -nn -s %s",
-		device->bdf);
+	mp_finding_remedy(
+		finding, "run as root on the live host: lspci -nn -s %s", device->bdf);
 	return true;
 }
 

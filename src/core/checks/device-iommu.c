@@ -246,20 +246,13 @@ static const struct {
 	{ 0x6766, 0x3d40, 0, 0, SAME_SLOT, 0 }, /* Glenfly */
 	{ 0x6766, 0x3d41, 0, 0, SAME_SLOT, 0 },
 	{ 0x1b4b, 0x9120, 0, 0, SAME_SLOT, 1 }, /* Marvell SATA */
-	{ 0x1b4b, 0x9123, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x9125, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x9128, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x9130, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x9170, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x9172, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x917a, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x9182, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x9183, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x91a0, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x9215, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x9220, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x9230, 0, 0, SAME_SLOT, 1 },
-	{ 0x1b4b, 0x9235, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9123, 0, 0, SAME_SLOT, 1 }, { 0x1b4b, 0x9125, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9128, 0, 0, SAME_SLOT, 1 }, { 0x1b4b, 0x9130, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9170, 0, 0, SAME_SLOT, 1 }, { 0x1b4b, 0x9172, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x917a, 0, 0, SAME_SLOT, 1 }, { 0x1b4b, 0x9182, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9183, 0, 0, SAME_SLOT, 1 }, { 0x1b4b, 0x91a0, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9215, 0, 0, SAME_SLOT, 1 }, { 0x1b4b, 0x9220, 0, 0, SAME_SLOT, 1 },
+	{ 0x1b4b, 0x9230, 0, 0, SAME_SLOT, 1 }, { 0x1b4b, 0x9235, 0, 0, SAME_SLOT, 1 },
 	{ 0x1103, 0x0642, 0, 0, SAME_SLOT, 1 }, /* HighPoint */
 	{ 0x1103, 0x0645, 0, 0, SAME_SLOT, 1 },
 	{ 0x197b, 0x2392, 0, 0, SAME_SLOT, 1 },   /* JMicron JMB388 */
@@ -426,6 +419,8 @@ static void device_dma_alias(struct mp_check_ctx *ctx)
 			"DMA of %s arrives under its own number: PCIe all the way, and "
 			"no known quirk",
 			device->bdf);
+		mp_finding_fact(finding, &device->vendor_fact);
+		mp_finding_fact(finding, &device->device_fact);
 		if (device->parent)
 			mp_finding_fact(finding, &device->parent->config_fact);
 	}

@@ -185,6 +185,7 @@ void mp_check_group_acs_path(struct mp_check_ctx *ctx)
 	} else if (!device->parent) {
 		finding = mp_check_say(ctx, MP_PASS,
 			"%s sits on a root bus: no port is on its way.", device->bdf);
+		mp_finding_evidence(finding, "bridge above it", "none");
 	} else {
 		finding = mp_check_say(ctx, MP_PASS,
 			"%s: every port up to the root enforces isolation.", device->bdf);

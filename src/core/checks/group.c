@@ -189,11 +189,11 @@ static void group_isolated(struct mp_check_ctx *ctx)
 		if (mp_pci_is_bridge(member))
 			bridges++;
 		else if (!mp_check_wanted(ctx, member))
-			mp_check_name(member->driver.know == MP_UNKNOWN ||
-						      mp_group_member_viable(
-							      ctx->host, member)
-					      ? idle
-					      : used,
+			mp_check_name(
+				member->driver.know == MP_UNKNOWN ||
+						mp_group_member_viable(ctx->host, member)
+					? idle
+					: used,
 				member);
 	}
 	if (used->len) {

@@ -258,7 +258,8 @@ static void iommu_default_domain(struct mp_check_ctx *ctx)
 			"/sys/kernel/iommu_groups/%u/type",
 			card->group->id);
 	} else if (unread || count.unknown == ctx->host->groups->len) {
-		finding = mp_check_say(ctx, MP_UNSURE, "The default domain of %s is not known",
+		finding = mp_check_say(ctx, MP_UNSURE,
+			"The default domain of %s is not known",
 			unread ? unread->bdf : "the IOMMU groups");
 		mp_finding_remedy(
 			finding, "read it as root: cat /sys/kernel/iommu_groups/*/type");
@@ -388,19 +389,20 @@ const struct mp_check mp_checks_iommu[] = {
 	{ .id = "iommu-active",
 		.scope = MP_SCOPE_HOST,
 		.title = "the kernel uses the IOMMU",
-		.explain = "Without a working IOMMU a card would reach the memory of the "
-			   "host and of every VM; VFIO refuses to hand it out.\n\n"
-			   "Decided by the units in /sys/class/iommu (dmarN, ivhdN), "
-			   "which exist only when the kernel initialised DMA remapping. "
-			   "If there are none the reason is looked for: no table "
-			   "(firmware setting), a parameter that switches it off, or a "
-			   "kernel that wants intel_iommu=on: one that was built without "
-			   "CONFIG_INTEL_IOMMU_DEFAULT_ON (read from "
-			   "/boot/config-RELEASE; where that is not readable, Proxmox "
-			   "kernels from 6.8 on count as built with it). AMD-Vi is used "
-			   "unasked, and amd_iommu=on is not an option at all: the kernel prints \"Unknown option\". "
-			   "When the host is itself a VM the IOMMU is emulated (VT-d "
-			   "says so with CAP.CM).",
+		.explain =
+			"Without a working IOMMU a card would reach the memory of the "
+			"host and of every VM; VFIO refuses to hand it out.\n\n"
+			"Decided by the units in /sys/class/iommu (dmarN, ivhdN), "
+			"which exist only when the kernel initialised DMA remapping. "
+			"If there are none the reason is looked for: no table "
+			"(firmware setting), a parameter that switches it off, or a "
+			"kernel that wants intel_iommu=on: one that was built without "
+			"CONFIG_INTEL_IOMMU_DEFAULT_ON (read from "
+			"/boot/config-RELEASE; where that is not readable, Proxmox "
+			"kernels from 6.8 on count as built with it). AMD-Vi is used "
+			"unasked, and amd_iommu=on is not an option at all: the kernel prints \"Unknown option\". "
+			"When the host is itself a VM the IOMMU is emulated (VT-d "
+			"says so with CAP.CM).",
 		.run = iommu_active },
 	{ .id = "iommu-default-domain",
 		.scope = MP_SCOPE_HOST,

@@ -167,7 +167,8 @@ void mp_vm_say_no_device(struct mp_check_ctx *ctx)
 	struct mp_finding *finding;
 
 	if (!ctx->vm->hostpci->len || fact->know != MP_UNKNOWN || !fact->source) {
-		mp_check_say(ctx, MP_SKIP, "VM %s gets no device of this host", ctx->vm->id);
+		mp_check_say(
+			ctx, MP_SKIP, "VM %s gets no device of this host", ctx->vm->id);
 		return;
 	}
 	finding = mp_check_say(ctx, MP_UNSURE,
