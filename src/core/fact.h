@@ -19,6 +19,9 @@
 
 struct mp_host;
 
+/* "1 unit", "2 units" */
+#define MP_PLURAL(n) ((n) == 1 ? "" : "s")
+
 enum mp_know { MP_UNKNOWN, MP_ABSENT, MP_KNOWN };
 
 struct mp_fact {

@@ -84,7 +84,8 @@ void mp_finding_fact(struct mp_finding *finding, const struct mp_fact *fact)
 		return;
 	switch (fact->know) {
 	case MP_KNOWN:
-		mp_finding_evidence(finding, fact->source, "%s", fact->text);
+		mp_finding_evidence(finding, fact->source, "%s",
+			*fact->text ? fact->text : "(empty)");
 		return;
 	case MP_ABSENT:
 		mp_finding_evidence(finding, fact->source, "absent");

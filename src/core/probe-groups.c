@@ -189,5 +189,6 @@ void mp_probe_groups(struct mp_host *host, struct mp_root *root, unsigned topics
 		host->groups_fact = mp_fact_absent(host, "/" PATH_GROUPS);
 	else
 		host->groups_fact = mp_fact_known(host, "/" PATH_GROUPS,
-			mp_host_strf(host, "%u groups", host->groups->len));
+			mp_host_strf(host, "%u group%s", host->groups->len,
+				MP_PLURAL(host->groups->len)));
 }

@@ -150,8 +150,9 @@ void mp_probe_memory(struct mp_host *host, struct mp_root *root)
 	memory->hugepools_fact =
 		err < 0 ? mp_fact_errno(host, "/sys/kernel/mm/hugepages", err)
 			: mp_fact_known(host, "/sys/kernel/mm/hugepages",
-				  mp_host_strf(
-					  host, "%u page sizes", memory->hugepools->len));
+				  mp_host_strf(host, "%u page size%s",
+					  memory->hugepools->len,
+					  MP_PLURAL(memory->hugepools->len)));
 	probe_nodes(host, root);
 	memory->numa_online = mp_fact_read(host, root, "sys/devices/system/node/online");
 	memory->memlock = read_memlock(host, root);

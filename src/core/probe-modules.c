@@ -49,7 +49,8 @@ static void probe_loaded(struct mp_host *host, struct mp_root *root)
 				modules->loaded, (gpointer)mp_module_name(host, name));
 	}
 	modules->proc_modules = mp_fact_known(host, "/proc/modules",
-		mp_host_strf(host, "%u modules", g_hash_table_size(modules->loaded)));
+		mp_host_strf(host, "%u module%s", g_hash_table_size(modules->loaded),
+			MP_PLURAL(g_hash_table_size(modules->loaded))));
 }
 
 /* --- installed kernels --- */
@@ -139,7 +140,8 @@ static void probe_kernels(struct mp_host *host, struct mp_root *root)
 			running.know == MP_KNOWN ? running.text : "",
 			(const char *const *)modaliases->pdata);
 	host->modules->kernels_fact = mp_fact_known(
-		host, "/lib/modules", mp_host_strf(host, "%u kernels", releases->len));
+		host, "/lib/modules", mp_host_strf(host, "%u kernel%s", releases->len,
+			MP_PLURAL(releases->len)));
 }
 
 /* --- configuration directories --- */

@@ -110,7 +110,8 @@ void mp_probe_pci(struct mp_host *host, struct mp_root *root, unsigned topics)
 	for (char **name = names; *name; name++)
 		probe_device(host, root, *name, topics, libpci, why);
 	g_ptr_array_sort(host->devices, compare_devices);
-	host->devices_fact.text = mp_host_strf(host, "%u devices", host->devices->len);
+	host->devices_fact.text = mp_host_strf(host, "%u device%s", host->devices->len,
+		MP_PLURAL(host->devices->len));
 	mp_probe_pci_tree(host, root, topics);
 	if (topics & MP_TOPIC_DETAILS)
 		mp_probe_pci_slots(host, root);

@@ -153,7 +153,7 @@ static void config_of_the_binding(void **state G_GNUC_UNUSED)
 
 	setup(&x, "metis");
 	expect(&x, "binding-config", MP_WARN, "metis takes the card");
-	expect_remedy(&x, "options vfio-pci ids=1f9d:1100; softdep metis pre: vfio-pci");
+	expect_remedy(&x, "printf '%s\\n' 'options vfio-pci ids=1f9d:1100' 'softdep metis pre: vfio-pci' > /etc");
 	expect(&x, "binding-early", MP_SKIP, "");
 	expect(&x, "initramfs-binding", MP_SKIP, "");
 
@@ -241,6 +241,17 @@ static void ids_that_take_the_hosts_own_card(void **state G_GNUC_UNUSED)
 	expect(&x, "binding-config", MP_FAIL, "0000:87:00.0");
 	expect_remedy(&x, "driverctl set-override 0000:86:00.0");
 	tree_put(&x.tree, CONF, "options vfio-pci ids=dead:beef\n");
+	expect(&x, "binding-config", MP_WARN, "metis takes the card");
+	expect_remedy(&x, "driverctl set-override 0000:86:00.0");
+	x.card.driver = known("axl");
+	expect(&x, "host-driver-taint", MP_FAIL, "axl has the card");
+	expect_remedy(&x, "driverctl set-override 0000:86:00.0");
+	/* Without the twin by id, but not so that other ids are lost. */
+	x.twin.bus = 0;
+	expect(&x, "host-driver-taint", MP_FAIL, "axl has the card");
+	expect_remedy(&x, "make it ids=dead:beef,1f9d:1100");
+	x.twin.bus = 0x87;
+	x.card.driver = absent();
 	tree_put(&x.tree, "etc/driverctl.d/0000:86:00.0", "vfio-pci\n");
 	expect(&x, "binding-config", MP_PASS, "");
 	expect(&x, "binding-early", MP_PASS, "");

@@ -192,7 +192,7 @@ static const struct {
 	{ "vm-config-valid", GOOD "colour: blue\n", MP_WARN, "unknown setting" },
 	{ "vm-config-valid", GOOD "[my section]\nx: y\n", MP_WARN, "unknown section" },
 	{ "vm-config-valid", GOOD "memory: 4096\n", MP_INFO, "already" },
-	{ "vm-config-valid", GOOD "[PENDING]\nmemory: 1024\n", MP_INFO, "1 changes" },
+	{ "vm-config-valid", GOOD "[PENDING]\nmemory: 1024\n", MP_INFO, "1 change waits" },
 	{ "vm-config-valid", GOOD "template: 1\n", MP_WARN, "template" },
 
 	{ "vm-machine", GOOD, MP_PASS, "q35" },

@@ -126,8 +126,9 @@ static struct mp_finding *judge_kernels(
 			"booted",
 			tally->other_bad->release);
 		mp_finding_remedy(f,
-			"remove that kernel, or pin another (proxmox-boot-tool kernel "
-			"pin RELEASE)");
+			"remove that kernel, or keep booting another (Proxmox: "
+			"proxmox-boot-tool kernel pin %s)",
+			mp_host_kernel(ctx->host)->release);
 	} else {
 		f = mp_check_say(ctx, MP_PASS, "Every installed kernel has VFIO%s",
 			loaded ? ", and vfio-pci is loaded"
@@ -212,7 +213,7 @@ void mp_check_vfio_virqfd_stale(struct mp_check_ctx *ctx)
 			ctx, MP_PASS, "Nothing asks for the old module vfio_virqfd");
 		mp_finding_evidence(f,
 			"/etc/modules, modules-load.d, initramfs-tools/modules",
-			"%u modules asked for",
+			"modules asked for: %u",
 			modules->load->len + modules->initramfs_load->len);
 		return;
 	}

@@ -78,32 +78,72 @@ static const struct mp_pci *twin_of(
 	return NULL;
 }
 
-/* The lines to write, for this device and its host modules. Caller frees. */
+/* How to give the device to vfio-pci at boot, before HOST_MODULES. Caller frees. */
 static char *config_lines(const struct mp_host *host, const struct mp_pci *device,
-	const GPtrArray *host_modules)
+	const struct mp_bind *bind)
 {
+	const struct mp_pci *twin = twin_of(host, device);
+	const struct mp_fact *why;
+	const char *file = NULL;
+	g_autofree char *ids = mp_bind_ids(host, mp_host_next_kernel(host, &why), &file);
 	GString *text = g_string_new(NULL);
 	char id[10];
 
-	if (twin_of(host, device)) {
+	mp_pci_id(device, id);
+	if (twin) {
+		/* Neither ids= nor a softdep or blacklist: all act on both cards. */
 		g_string_append_printf(text,
-			"driverctl --nosave set-override %s vfio-pci now, and a udev rule for the "
-			"address (not ids=: another device has the same id)",
-			device->bdf);
+			"bind by address, while nobody uses it: driverctl set-override %s vfio-pci "
+			"(package driverctl, which keeps it over reboots; not ids=, since %s has "
+			"the same id)",
+			device->bdf, twin->bdf);
 		return g_string_free(text, FALSE);
 	}
-	g_string_append_printf(text, "write to " CONF_FILE ": options vfio-pci ids=%s",
-		mp_pci_id(device, id));
-	for (guint i = 0; i < host_modules->len; i++)
-		g_string_append_printf(text, "; softdep %s pre: vfio-pci",
-			(const char *)host_modules->pdata[i]);
+	/* The last ids= of all files replaces the others. */
+	if (!bind->vfio_file && ids && file)
+		g_string_append_printf(text, "in %s make it ids=%s,%s; ", file, ids, id);
+	g_string_append(text, "printf '%s\\n'");
+	if (!bind->vfio_file && !(ids && file))
+		g_string_append_printf(text, " 'options vfio-pci ids=%s'", id);
+	for (guint i = 0; i < bind->host_modules->len; i++)
+		g_string_append_printf(text, " 'softdep %s pre: vfio-pci'",
+			(const char *)bind->host_modules->pdata[i]);
+	g_string_append(text, " > " CONF_FILE);
 	return g_string_free(text, FALSE);
 }
 
-static void config_remedy(struct mp_finding *f, const struct mp_check_ctx *ctx,
-	const GPtrArray *host_modules)
+char *mp_check_how_to_bind(const struct mp_check_ctx *ctx)
 {
-	g_autofree char *lines = config_lines(ctx->host, ctx->device, host_modules);
+	g_autofree char *lines = NULL;
+	const struct mp_fact *why;
+	struct mp_bind bind;
+
+	if (!ctx->host->modules || !ctx->host->boot || !ctx->host->initramfs)
+		return g_strdup("bind the card to vfio-pci at boot");
+	mp_bind_simulate(ctx->host, mp_host_next_kernel(ctx->host, &why), ctx->device,
+		ctx->profile, &bind);
+	if (bind.outcome == MP_BIND_VFIO || bind.outcome == MP_BIND_NOBODY)
+		lines = g_strdup(
+			"the configuration keeps it away at the next boot already");
+	else if (bind.outcome == MP_BIND_UNKNOWN)
+		lines = g_strdup(
+			"bind the card to vfio-pci at boot (see binding-config)");
+	else
+		lines = config_lines(ctx->host, ctx->device, &bind);
+	if (bind.outcome == MP_BIND_RACE || bind.outcome == MP_BIND_HOST) {
+		char *all = g_strdup_printf("%s; update-initramfs -u -k all", lines);
+
+		g_free(lines);
+		lines = all;
+	}
+	mp_bind_clear(&bind);
+	return g_steal_pointer(&lines);
+}
+
+static void config_remedy(
+	struct mp_finding *f, const struct mp_check_ctx *ctx, const struct mp_bind *bind)
+{
+	g_autofree char *lines = config_lines(ctx->host, ctx->device, bind);
 
 	mp_finding_remedy(f, "%s; then: %s", lines, rebuild(ctx->host));
 }
@@ -180,7 +220,7 @@ static struct mp_finding *config_is_missing(struct mp_check_ctx *ctx,
 			"At the next boot %s takes the card before any VM can: it leaves DMA and "
 			"interrupt addresses in the card that a VM would inherit",
 			modules);
-		config_remedy(f, ctx, bind->host_modules);
+		config_remedy(f, ctx, bind);
 	} else {
 		f = mp_check_say(ctx, MP_INFO,
 			"At the next boot %s takes the device; Proxmox gives it to vfio-pci when the "
@@ -204,8 +244,8 @@ static struct mp_finding *config_is_there(struct mp_check_ctx *ctx,
 			other->bdf);
 		mp_finding_evidence(f, file, "ids=%s", ids);
 		mp_finding_remedy(f,
-			"remove ids= from %s and bind by address: driverctl set-override %s vfio-pci; "
-			"then: %s",
+			"remove ids= from %s and bind by address: driverctl set-override %s vfio-pci "
+			"(package driverctl); then: %s",
 			file, ctx->device->bdf, rebuild(ctx->host));
 		return f;
 	}
@@ -305,7 +345,7 @@ void mp_check_binding_early(struct mp_check_ctx *ctx)
 			bind.outcome == MP_BIND_RACE
 				? ": whichever is loaded first has it"
 				: "");
-		config_remedy(f, ctx, bind.host_modules);
+		config_remedy(f, ctx, &bind);
 		mp_finding_evidence(f, bind.vfio_file, "gives the device to vfio-pci");
 	} else {
 		f = mp_check_say(ctx, MP_SKIP,
@@ -363,8 +403,15 @@ static void judge_image(const struct mp_check_ctx *ctx, const struct mp_kernel *
 		ctx->host, kernel, image, ctx->device, ctx->profile, &bind);
 	g_autofree char *modules = join(bind.host_modules);
 
-	mp_finding_evidence(f, image->path, "%s; host driver inside: %s; vfio-pci: %s",
-		bind.vfio_file ? bind.vfio_file : "nothing gives the device to vfio-pci",
+	/* A file of an image is named IMAGE: PATH. */
+	const char *inside = bind.vfio_file ? strstr(bind.vfio_file, ": ") : NULL;
+
+	mp_finding_evidence(f, image->path, "%s%s; host driver inside: %s; vfio-pci: %s",
+		bind.vfio_file ? "given to vfio-pci by "
+			       : "nothing gives the device to vfio-pci",
+		inside           ? inside + 2
+		: bind.vfio_file ? bind.vfio_file
+				 : "",
 		bind.host_modules->len ? modules : "none",
 		image->has_vfio_pci ? "inside" : "not inside");
 	if (bind.host_modules->len && bind.outcome != MP_BIND_VFIO &&
@@ -423,7 +470,8 @@ static void initramfs_verdict(struct mp_check_ctx *ctx, const struct mp_bind *wa
 		mp_finding_remedy(f, "%s", rebuild(ctx->host));
 	else if (severity == MP_UNSURE)
 		mp_finding_remedy(f,
-			"as root: lsinitramfs /boot/initrd.img-$(uname -r) | grep -E 'vfio|modprobe.d'");
+			"as root, for the image that your boot loader starts: "
+			"lsinitramfs IMAGE | grep -E 'vfio|modprobe.d'");
 }
 
 void mp_check_initramfs_binding(struct mp_check_ctx *ctx)

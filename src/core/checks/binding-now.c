@@ -157,16 +157,14 @@ static bool is_host_driver(const struct mp_fact *driver, const struct mp_profile
 	return false;
 }
 
-static void taint_remedy(struct mp_finding *f, const struct mp_profile *profile)
+static void taint_remedy(struct mp_finding *f, const struct mp_check_ctx *ctx)
 {
-	const char *module =
-		profile->modules->len ? profile->modules->pdata[0] : "MODULE";
+	g_autofree char *how = mp_check_how_to_bind(ctx);
 
 	mp_finding_remedy(f,
-		"keep the host's driver away (echo 'softdep %s pre: vfio-pci' and the ids, or "
-		"'blacklist %s', into /etc/modprobe.d/metis-passthrough.conf; update-initramfs -u -k "
-		"all), then power the host off and on again: a warm reboot may keep the card's state",
-		module, module);
+		"keep the host's driver off the card: %s; then power the host off and on again: a "
+		"warm reboot may keep the card's state",
+		how);
 }
 
 void mp_check_host_driver_taint(struct mp_check_ctx *ctx)
@@ -196,19 +194,19 @@ void mp_check_host_driver_taint(struct mp_check_ctx *ctx)
 			"The host's driver %s has the card now and arms its DMA window and interrupt "
 			"registers, which a VM would inherit",
 			device->driver.text);
-		taint_remedy(f, profile);
+		taint_remedy(f, ctx);
 	} else if (trace) {
 		f = mp_check_say(ctx, MP_WARN,
 			"The host's driver had the card since the host was started: what it wrote into "
 			"the card's registers may still be there");
 		mp_finding_evidence(f, log->readable.source, "%s", trace);
-		taint_remedy(f, profile);
+		taint_remedy(f, ctx);
 	} else if (module) {
 		f = mp_check_say(ctx, MP_WARN,
 			"The host's driver module %s is loaded: it may have had the card, and takes it "
 			"whenever it is free",
 			module);
-		taint_remedy(f, profile);
+		taint_remedy(f, ctx);
 	} else if (!have_log || !log->complete) {
 		f = mp_check_say(ctx, MP_UNSURE,
 			"The host's driver is not loaded now, but whether it was since the host was "

@@ -16,4 +16,8 @@ void mp_check_binding_config(struct mp_check_ctx *ctx);
 void mp_check_binding_early(struct mp_check_ctx *ctx);
 void mp_check_initramfs_binding(struct mp_check_ctx *ctx);
 
+/* How to keep the host's driver away from the device at boot; right beside a second card
+ * with the same id too. Caller frees. */
+char *mp_check_how_to_bind(const struct mp_check_ctx *ctx);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/checks/binding.h"
 #include "core/checks/common.h"
 #include "core/checks/vm-common.h"
 #include "core/iommu.h"
@@ -30,8 +31,14 @@ static enum mp_iommu_kind iommu_kind(const struct mp_check_ctx *ctx)
 }
 
 /* What happens to a message that the guest's driver put into the card. */
-static const char *consequence(enum mp_iommu_kind kind, bool guest_remaps)
+static const char *consequence(
+	const struct mp_host *host, enum mp_iommu_kind kind, bool guest_remaps)
 {
+	const struct mp_irq_chips *irq = host->iommu ? &host->iommu->irq : NULL;
+
+	if (irq && irq->fact.know == MP_KNOWN && irq->direct && !irq->remapped)
+		return "this host does not remap interrupts, so the guest's message raises some "
+		       "interrupt of the host";
 	switch (kind) {
 	case MP_IOMMU_INTEL:
 		return guest_remaps
@@ -93,6 +100,7 @@ static void card_interrupt_delivery(struct mp_check_ctx *ctx)
 	const struct mp_vm *vm = ctx->vm;
 	bool guest_remaps = vm && mp_vm_remaps_interrupts(vm);
 	enum mp_iommu_kind kind = iommu_kind(ctx);
+	g_autofree char *unless = NULL;
 	struct mp_finding *finding;
 
 	if (mp_say_id_unknown(ctx))
@@ -111,15 +119,22 @@ static void card_interrupt_delivery(struct mp_check_ctx *ctx)
 			finding, profile->name, "interrupts: delivery config-space");
 		return;
 	}
+	unless =
+		profile->guest_driver_min
+			? g_strdup_printf(
+				  ", unless it is %s or later, with the firmware that belongs to it",
+				  profile->guest_driver_min)
+			: g_strdup("");
 	if (!vm)
 		finding = mp_check_say(ctx, MP_WARN,
 			"The driver of %s writes its interrupt message into the card itself, "
-			"where VFIO cannot translate it: in a VM %s",
-			ctx->device->bdf, consequence(kind, false));
+			"where VFIO cannot translate it%s: in a VM %s",
+			ctx->device->bdf, unless, consequence(ctx->host, kind, false));
 	else
 		finding = mp_check_say(ctx, MP_WARN,
-			"In VM %s the interrupts that %s raises by itself do not arrive: %s",
-			vm->id, ctx->device->bdf, consequence(kind, guest_remaps));
+			"The interrupts of %s do not arrive in VM %s with its driver%s: %s",
+			ctx->device->bdf, vm->id, unless,
+			consequence(ctx->host, kind, guest_remaps));
 	mp_finding_evidence(
 		finding, profile->name, "interrupts: delivery device-programmed");
 	if (vm)
@@ -159,20 +174,12 @@ static const char *loaded_module(const struct mp_check_ctx *ctx)
 
 static void keep_away_remedy(struct mp_finding *finding, const struct mp_check_ctx *ctx)
 {
-	const GPtrArray *modules = ctx->profile->modules;
-	g_autoptr(GString) text = g_string_new("keep the host's driver off the card: ");
+	g_autofree char *how = mp_check_how_to_bind(ctx);
 
-	for (guint i = 0; i < modules->len; i++)
-		g_string_append_printf(text,
-			"%secho 'softdep %s pre: vfio-pci' >> "
-			"/etc/modprobe.d/vfio.conf",
-			i ? "; " : "", (const char *)modules->pdata[i]);
-	g_string_append_printf(text,
-		" and bind the card to vfio-pci at boot (see binding-config), then "
-		"`update-initramfs -u -k all`, and switch the host off and on once: only a cold "
-		"start surely clears what the driver left in %s",
-		ctx->device->bdf);
-	mp_finding_remedy(finding, "%s", text->str);
+	mp_finding_remedy(finding,
+		"keep the host's driver off the card: %s; then switch the host off and on once: "
+		"only a cold start surely clears what the driver left in %s",
+		how, ctx->device->bdf);
 }
 
 static void card_host_driver_loaded(struct mp_check_ctx *ctx)

@@ -10,9 +10,6 @@
 #include "core/ivrs.h"
 #include "core/platform.h"
 
-/* "1 unit", "2 units" */
-#define MP_PLURAL(n) ((n) == 1 ? "" : "s")
-
 /* What a host without such a topic would answer: every fact unknown, every list empty. */
 const struct mp_iommu *mp_iommu_or_none(const struct mp_host *host);
 /* Where no unit is known: says that there is none (skip) or that it could not be seen

@@ -122,7 +122,7 @@ static void say_pin_missing(struct mp_check_ctx *ctx, const struct mp_pin *pin)
 {
 	g_autofree char *where = where_now(ctx, pin);
 	struct mp_finding *finding = mp_check_say(ctx, MP_FAIL,
-		"%s (%s) of the configuration is not on this host: %s.",
+		"%s (%s) of the configuration is not on this host: %s",
 		pin->address ? pin->address : "a card", pin->id ? pin->id : "no id",
 		where);
 
@@ -147,7 +147,7 @@ static void say_missing(struct mp_check_ctx *ctx)
 	for (guint i = 0; i < ctx->missing->len; i++)
 		g_string_append_printf(names, "%s%s", i ? ", " : "",
 			(const char *)ctx->missing->pdata[i]);
-	finding = mp_check_say(ctx, MP_FAIL, "Not on this host: %s.", names->str);
+	finding = mp_check_say(ctx, MP_FAIL, "Not on this host: %s", names->str);
 	mp_finding_fact(finding, &ctx->host->devices_fact);
 	mp_finding_remedy(finding,
 		"Look for it in 'metis-passthrough list'. If it was there: 'echo 1 > "
@@ -187,7 +187,7 @@ void mp_check_device_present(struct mp_check_ctx *ctx)
 
 	if (ctx->host->devices_fact.know == MP_UNKNOWN) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"The PCI devices of this host could not be listed.");
+			"The PCI devices of this host could not be listed");
 		mp_finding_fact(finding, &ctx->host->devices_fact);
 		mp_finding_remedy(finding, "Run on the live host, or capture it again.");
 		return;
@@ -211,7 +211,7 @@ void mp_check_device_present(struct mp_check_ctx *ctx)
 
 		if (device->vendor_fact.know != MP_KNOWN) {
 			finding = mp_check_say(ctx, MP_UNSURE,
-				"%s is there, but could not be read.", device->bdf);
+				"%s is there, but could not be read", device->bdf);
 			mp_finding_fact(finding, &device->vendor_fact);
 			mp_finding_remedy(finding,
 				"See device-responds; run as root on the live host.");
@@ -225,10 +225,10 @@ void mp_check_device_present(struct mp_check_ctx *ctx)
 		return;
 	if (!names->len) {
 		mp_check_say(ctx, MP_SKIP,
-			"No device was asked about and the configuration has no card.");
+			"No device was asked about and the configuration has no card");
 		return;
 	}
-	finding = mp_check_say(ctx, MP_PASS, "On this host: %s.", names->str);
+	finding = mp_check_say(ctx, MP_PASS, "On this host: %s", names->str);
 	for (guint i = 0; i < ctx->wanted->len; i++) {
 		const struct mp_pci *device = ctx->wanted->pdata[i];
 		g_autofree char *text = mp_pci_describe(device);
@@ -262,7 +262,7 @@ static void compare_here(struct mp_check_ctx *ctx, const struct mp_pin *pin)
 	if (differs->len) {
 		where = where_now(ctx, pin);
 		finding = mp_check_say(ctx, MP_FAIL,
-			"%s is not the card that was set up: %s; %s.", device->bdf,
+			"%s is not the card that was set up: %s; %s", device->bdf,
 			differs->str, where);
 		mp_finding_remedy(finding, "Do not start the VM: it would get another "
 					   "device. Put the new address "
@@ -270,14 +270,14 @@ static void compare_here(struct mp_check_ctx *ctx, const struct mp_pin *pin)
 					   "card back into its slot.");
 	} else if (unknown) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"%s: not all that identifies the card could be read.",
+			"%s: not all that identifies the card could be read",
 			device->bdf);
 		mp_finding_fact(finding, &device->config_fact);
 		mp_finding_remedy(finding, "Run as root: serial numbers are in extended "
 					   "configuration space.");
 	} else {
 		finding = mp_check_say(
-			ctx, MP_PASS, "%s is the card that was set up.", device->bdf);
+			ctx, MP_PASS, "%s is the card that was set up", device->bdf);
 	}
 	mp_finding_evidence(finding,
 		ctx->config->source ? ctx->config->source : "configuration",
@@ -306,7 +306,7 @@ void mp_check_device_identity(struct mp_check_ctx *ctx)
 		if (!is_card_of(pin, device) || (!pin->serial && !gone))
 			continue;
 		finding = mp_check_say(ctx, MP_FAIL,
-			"%s is the card that was set up at %s.", device->bdf,
+			"%s is the card that was set up at %s", device->bdf,
 			pin->address ? pin->address : "an unknown address");
 		pin_evidence(finding, device);
 		mp_finding_remedy(finding,
@@ -318,7 +318,7 @@ void mp_check_device_identity(struct mp_check_ctx *ctx)
 	}
 	finding = mp_check_say(ctx, MP_INFO,
 		"%s is not pinned: nothing would notice if another card came to this "
-		"address.",
+		"address",
 		device->bdf);
 	pin_evidence(finding, device);
 }

@@ -371,7 +371,7 @@ static void say_behind_bridge(
 			: "%s is a bridge of conventional PCI",
 		bridge->bdf, bridge->pcie.type);
 	if (device->group)
-		mp_finding_evidence(finding, "IOMMU group", "%u, with %u members",
+		mp_finding_evidence(finding, "IOMMU group", "%u, members: %u",
 			device->group->id,
 			device->group->members ? device->group->members->len : 0);
 }

@@ -25,7 +25,7 @@ void mp_check_device_bars(struct mp_check_ctx *ctx)
 
 	if (device->resource.know != MP_KNOWN) {
 		finding = mp_check_say(
-			ctx, MP_UNSURE, "%s: its BARs could not be read.", device->bdf);
+			ctx, MP_UNSURE, "%s: its BARs could not be read", device->bdf);
 		mp_finding_fact(finding, &device->resource);
 		mp_finding_remedy(finding, "Run on the live host, or capture it again.");
 		return;
@@ -39,7 +39,7 @@ void mp_check_device_bars(struct mp_check_ctx *ctx)
 		if (bar->flags & IORESOURCE_UNSET || (!bar->start && bar->end)) {
 			finding = mp_check_say(ctx, MP_FAIL,
 				"%s: BAR %u (%" G_GUINT64_FORMAT
-				" KiB) got no address, so nobody can use it.",
+				" KiB) got no address, so nobody can use it",
 				device->bdf, i, size / 1024);
 			mp_finding_fact(finding, &device->resource);
 			mp_finding_remedy(finding,
@@ -59,12 +59,11 @@ void mp_check_device_bars(struct mp_check_ctx *ctx)
 			bar->flags & IORESOURCE_MEM ? "" : " (I/O ports)");
 	}
 	if (!used) {
-		finding = mp_check_say(ctx, MP_INFO, "%s has no BARs.", device->bdf);
+		finding = mp_check_say(ctx, MP_INFO, "%s has no BARs", device->bdf);
 		mp_finding_fact(finding, &device->resource);
 		return;
 	}
-	finding =
-		mp_check_say(ctx, MP_PASS, "%s: every BAR has an address.", device->bdf);
+	finding = mp_check_say(ctx, MP_PASS, "%s: every BAR has an address", device->bdf);
 	mp_finding_evidence(finding, device->resource.source, "%s", bars->str);
 }
 
@@ -73,7 +72,7 @@ static void say_unread(struct mp_check_ctx *ctx, const char *what)
 {
 	const struct mp_pci *device = ctx->device;
 	struct mp_finding *finding =
-		mp_check_say(ctx, MP_UNSURE, "%s: %s could not be read%s.", device->bdf,
+		mp_check_say(ctx, MP_UNSURE, "%s: %s could not be read%s", device->bdf,
 			what, device->all_ones ? ", since it does not answer" : "");
 
 	mp_finding_fact(finding, &device->config_fact);
@@ -112,8 +111,8 @@ static void msi_missing(struct mp_check_ctx *ctx)
 	const struct mp_pci *device = ctx->device;
 	bool pin = device->config[OFF_INTERRUPT_PIN] != 0;
 	struct mp_finding *finding = mp_check_say(ctx, pin ? MP_WARN : MP_INFO,
-		pin ? "%s has neither MSI nor MSI-X, only a shared interrupt line (INTx)."
-		    : "%s has no interrupts at all.",
+		pin ? "%s has neither MSI nor MSI-X, only a shared interrupt line (INTx)"
+		    : "%s has no interrupts at all",
 		device->bdf);
 
 	mp_finding_fact(finding, &device->config_fact);
@@ -144,8 +143,7 @@ void mp_check_device_msi(struct mp_check_ctx *ctx)
 	}
 	if (bridge) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"%s may not use MSI: %s has msi_bus=0.", device->bdf,
-			bridge->bdf);
+			"%s may not use MSI: %s has msi_bus=0", device->bdf, bridge->bdf);
 		mp_finding_fact(finding, &bridge->msi_bus);
 		mp_finding_remedy(finding,
 			"'echo 1 > /sys/bus/pci/devices/%s/msi_bus', then bind the card "
@@ -158,25 +156,26 @@ void mp_check_device_msi(struct mp_check_ctx *ctx)
 	}
 	if (ctx->profile && ctx->profile->irq_vectors > vectors) {
 		finding = mp_check_say(ctx, MP_WARN,
-			"%s offers %u vectors, but a %s is expected to have %u.",
+			"%s offers fewer vectors (%u) than a %s is expected to have (%u)",
 			device->bdf, vectors, ctx->profile->name,
 			ctx->profile->irq_vectors);
 		mp_finding_remedy(finding, "Check that this is the card and firmware "
 					   "that the profile describes.");
 	} else {
-		finding = mp_check_say(ctx, MP_PASS, "%s has %s with up to %u vector%s.",
+		finding = mp_check_say(ctx, MP_PASS, "%s has %s with up to %u vector%s",
 			device->bdf, device->msix.present ? "MSI-X" : "MSI", vectors,
 			vectors == 1 ? "" : "s");
 	}
 	mp_finding_fact(finding, &device->config_fact);
 	if (device->msi.present)
-		mp_finding_evidence(finding, "MSI capability", "%s, %u of %u vectors%s%s",
+		mp_finding_evidence(finding, "MSI capability",
+			"%s, vectors: %u of %u%s%s",
 			device->msi.enabled ? "enabled" : "disabled",
 			device->msi.enabled ? device->msi.vectors_enabled : 0,
 			device->msi.vectors_max, device->msi.is64 ? ", 64 bit" : "",
 			device->msi.maskable ? ", maskable" : "");
 	if (device->msix.present)
-		mp_finding_evidence(finding, "MSI-X capability", "%s, %u vectors",
+		mp_finding_evidence(finding, "MSI-X capability", "%s, vectors: %u",
 			device->msix.enabled ? "enabled" : "disabled",
 			device->msix.vectors);
 }
@@ -206,17 +205,17 @@ void mp_check_device_msix_page(struct mp_check_ctx *ctx)
 		return;
 	}
 	if (!msix->present) {
-		mp_check_say(ctx, MP_SKIP, "%s has no MSI-X.", device->bdf);
+		mp_check_say(ctx, MP_SKIP, "%s has no MSI-X", device->bdf);
 		return;
 	}
 	bool table = page_is_msix(msix, msix->table_bar, msix->table_offset);
 	bool pba = page_is_msix(msix, msix->pba_bar, msix->pba_offset);
 	if (table && pba) {
 		finding = mp_check_say(ctx, MP_PASS,
-			"%s: MSI-X table and PBA begin their own pages.", device->bdf);
+			"%s: MSI-X table and PBA begin their own pages", device->bdf);
 	} else {
 		finding = mp_check_say(ctx, MP_WARN,
-			"%s: its MSI-X %s a page with other registers.", device->bdf,
+			"%s: its MSI-X %s a page with other registers", device->bdf,
 			!table && !pba ? "table and PBA share"
 			: !table       ? "table shares"
 				       : "PBA shares");

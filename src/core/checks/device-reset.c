@@ -49,7 +49,7 @@ static void no_reset(struct mp_check_ctx *ctx, const char *why)
 {
 	const struct mp_pci *device = ctx->device;
 	struct mp_finding *finding =
-		mp_check_say(ctx, MP_WARN, "%s cannot be reset: %s.", device->bdf, why);
+		mp_check_say(ctx, MP_WARN, "%s cannot be reset: %s", device->bdf, why);
 
 	mp_finding_fact(finding, &device->reset_method);
 	mp_finding_fact(finding, &device->reset);
@@ -76,7 +76,7 @@ void mp_check_device_reset_method(struct mp_check_ctx *ctx)
 	if (method->know == MP_UNKNOWN ||
 		(method->know == MP_ABSENT && device->reset.know == MP_UNKNOWN)) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"%s: its reset methods are not known.", device->bdf);
+			"%s: its reset methods are not known", device->bdf);
 		mp_finding_fact(finding, method);
 		mp_finding_fact(finding, &device->reset);
 		mp_finding_remedy(finding, "Run on the live host, or capture it again.");
@@ -88,7 +88,7 @@ void mp_check_device_reset_method(struct mp_check_ctx *ctx)
 	}
 	if (method->know == MP_ABSENT) {
 		finding = mp_check_say(ctx, MP_PASS,
-			"%s can be reset (this kernel does not say how).", device->bdf);
+			"%s can be reset (this kernel does not say how)", device->bdf);
 		mp_finding_fact(finding, &device->reset);
 		return;
 	}
@@ -102,7 +102,7 @@ void mp_check_device_reset_method(struct mp_check_ctx *ctx)
 	if (wish && wish->len && !preferred) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"%s can be reset by '%s', but not by a method that suits a %s "
-			"(%s).",
+			"(%s)",
 			device->bdf, method->text, ctx->profile->name,
 			(char *)wish->pdata[0]);
 		mp_finding_remedy(finding, "After each VM check that the card really "
@@ -113,14 +113,14 @@ void mp_check_device_reset_method(struct mp_check_ctx *ctx)
 		finding = mp_check_say(ctx, MP_WARN,
 			"%s can only be reset through its power states (pm), which many "
 			"cards "
-			"survive with their state.",
+			"survive with their state",
 			device->bdf);
 		mp_finding_remedy(finding, "After each VM check that the card really "
 					   "restarted; plan for a restart of "
 					   "the host if not.");
 	} else {
 		finding = mp_check_say(
-			ctx, MP_PASS, "%s can be reset (%s).", device->bdf, method->text);
+			ctx, MP_PASS, "%s can be reset (%s)", device->bdf, method->text);
 	}
 	mp_finding_fact(finding, method);
 	if (preferred && !g_str_has_prefix(method->text, preferred))
@@ -170,32 +170,31 @@ void mp_check_device_reset_scope(struct mp_check_ctx *ctx)
 
 	if (method->know == MP_UNKNOWN) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"%s: what a reset would touch is not known.", device->bdf);
+			"%s: what a reset would touch is not known", device->bdf);
 		mp_finding_fact(finding, method);
 		mp_finding_remedy(finding, "Run on the live host, or capture it again.");
 		return;
 	}
 	if (method->know == MP_KNOWN && resets_alone(method->text)) {
 		finding = mp_check_say(ctx, MP_PASS,
-			"%s can be reset without touching others.", device->bdf);
+			"%s can be reset without touching others", device->bdf);
 		mp_finding_fact(finding, method);
 		return;
 	}
 	if (!device->parent) {
 		finding = mp_check_say(ctx, MP_SKIP,
-			"%s sits on a root bus, which cannot be reset.", device->bdf);
+			"%s sits on a root bus, which cannot be reset", device->bdf);
 		mp_finding_fact(finding, method);
 		return;
 	}
 	if (!neighbours(ctx, names)) {
 		finding = mp_check_say(ctx, MP_PASS,
-			"%s is reset with its bus, where nothing else sits.",
-			device->bdf);
+			"%s is reset with its bus, where nothing else sits", device->bdf);
 		mp_finding_fact(finding, method);
 		return;
 	}
 	finding = mp_check_say(ctx, MP_WARN,
-		"%s can only be reset together with its bus, where also sits: %s.",
+		"%s can only be reset together with its bus, where also sits: %s",
 		device->bdf, names->str);
 	mp_finding_fact(finding, method);
 	mp_finding_remedy(finding, "VFIO resets the bus only when one VM owns all of it: "
@@ -217,16 +216,13 @@ static struct mp_finding *say_siblings(struct mp_check_ctx *ctx, const char *nam
 
 	mp_pci_id(device, id);
 	finding = mp_check_say(ctx, by_address ? MP_INFO : MP_WARN,
-		"%s is not the only %s here: %s %s not asked about.", device->bdf, id,
+		"%s is not the only %s here: %s %s not asked about", device->bdf, id,
 		names, strchr(names, ',') ? "are" : "is");
 	if (!by_address)
 		mp_finding_remedy(finding,
 			"Bind by address, never by id: 'options vfio-pci ids=%s' would "
-			"take all of "
-			"them from the host. For %s alone: 'echo vfio-pci > "
-			"/sys/bus/pci/devices/%s/driver_override' before drivers bind "
-			"(set "
-			"'binding: address' in the configuration).",
+			"take all of them from the host. For %s alone, while nobody uses "
+			"it: 'driverctl set-override %s vfio-pci' (package driverctl).",
 			id, device->bdf, device->bdf);
 	return finding;
 }
@@ -242,7 +238,7 @@ void mp_check_device_siblings(struct mp_check_ctx *ctx)
 	if (device->vendor_fact.know != MP_KNOWN ||
 		device->device_fact.know != MP_KNOWN) {
 		finding = mp_check_say(
-			ctx, MP_UNSURE, "%s: its id is not known.", device->bdf);
+			ctx, MP_UNSURE, "%s: its id is not known", device->bdf);
 		mp_finding_fact(finding, &device->vendor_fact);
 		mp_finding_fact(finding, &device->device_fact);
 		mp_finding_remedy(finding, "Run on the live host, or capture it again.");
@@ -262,12 +258,12 @@ void mp_check_device_siblings(struct mp_check_ctx *ctx)
 		finding = say_siblings(ctx, names->str);
 	} else if (unreadable) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"%s: %u devices could not be read and may have the same id.",
+			"%s: other devices (%u) could not be read and may have the same id",
 			device->bdf, unreadable);
 		mp_finding_remedy(finding, "Run on the live host, or capture it again.");
 	} else {
 		finding = mp_check_say(ctx, MP_PASS,
-			"No other device has the id of %s (%s).", device->bdf,
+			"No other device has the id of %s (%s)", device->bdf,
 			mp_pci_id(device, id));
 	}
 	mp_finding_fact(finding, &device->vendor_fact);
@@ -301,11 +297,11 @@ void mp_check_device_multifunction(struct mp_check_ctx *ctx)
 	}
 	if (!functions) {
 		finding = mp_check_say(
-			ctx, MP_PASS, "%s has no other functions.", device->bdf);
+			ctx, MP_PASS, "%s has no other functions", device->bdf);
 	} else if (same_group->len) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"%s has functions that share its IOMMU group but were not asked "
-			"about: %s.",
+			"about: %s",
 			device->bdf, same_group->str);
 		mp_finding_remedy(finding,
 			"Give the whole card to the VM: without the function number, "
@@ -314,11 +310,11 @@ void mp_check_device_multifunction(struct mp_check_ctx *ctx)
 			(int)(strrchr(device->bdf, '.') - device->bdf), device->bdf);
 	} else if (others->len) {
 		finding = mp_check_say(ctx, MP_INFO,
-			"%s is one of %u functions; not asked about: %s.", device->bdf,
+			"%s is one of %u functions; not asked about: %s", device->bdf,
 			functions + 1, others->str);
 	} else {
 		finding = mp_check_say(ctx, MP_PASS,
-			"All %u functions of the card of %s were asked about.",
+			"All %u functions of the card of %s were asked about",
 			functions + 1, device->bdf);
 	}
 	mp_finding_evidence(finding, "/sys/bus/pci/devices",

@@ -35,7 +35,7 @@ void mp_check_device_responds(struct mp_check_ctx *ctx)
 
 	if (!device->config_size) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"%s: configuration space could not be read.", device->bdf);
+			"%s: configuration space could not be read", device->bdf);
 		mp_finding_fact(finding, &device->config_fact);
 		mp_finding_remedy(finding, "Run as root, or capture the host as root.");
 		return;
@@ -44,7 +44,7 @@ void mp_check_device_responds(struct mp_check_ctx *ctx)
 
 	if (device->all_ones) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"%s does not answer: its configuration space reads as all ones.",
+			"%s does not answer: its configuration space reads as all ones",
 			device->bdf);
 		mp_finding_evidence(
 			finding, device->config_fact.source, "0x%04x 0x%04x", vendor, id);
@@ -57,7 +57,7 @@ void mp_check_device_responds(struct mp_check_ctx *ctx)
 	if (device->physfn.know != MP_KNOWN && device->vendor_fact.know == MP_KNOWN &&
 		(vendor != device->vendor || id != device->device)) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"%s answers as %04x:%04x, but the kernel found %04x:%04x there.",
+			"%s answers as %04x:%04x, but the kernel found %04x:%04x there",
 			device->bdf, vendor, id, device->vendor, device->device);
 		mp_finding_evidence(
 			finding, device->config_fact.source, "0x%04x 0x%04x", vendor, id);
@@ -67,7 +67,7 @@ void mp_check_device_responds(struct mp_check_ctx *ctx)
 		return;
 	}
 	finding = mp_check_say(
-		ctx, MP_PASS, "%s answers in configuration space.", device->bdf);
+		ctx, MP_PASS, "%s answers in configuration space", device->bdf);
 	mp_finding_evidence(
 		finding, device->config_fact.source, "0x%04x 0x%04x", vendor, id);
 }
@@ -94,7 +94,7 @@ void mp_check_device_power_state(struct mp_check_ctx *ctx)
 
 	if (!state || !strcmp(state, "unknown")) {
 		finding = mp_check_say(
-			ctx, MP_UNSURE, "%s: the power state is not known.", device->bdf);
+			ctx, MP_UNSURE, "%s: the power state is not known", device->bdf);
 		mp_finding_fact(finding, &device->power_state);
 		mp_finding_remedy(finding,
 			"Run as root; where /sys/bus/pci/devices/%s/power_state is "
@@ -103,12 +103,18 @@ void mp_check_device_power_state(struct mp_check_ctx *ctx)
 			device->bdf);
 		return;
 	}
+	if (device->all_ones) {
+		/* The kernel calls everything that does not answer D3cold. */
+		finding = mp_check_say(ctx, MP_UNSURE,
+			"%s: its power state cannot be judged, since it does not answer",
+			device->bdf);
+		mp_finding_fact(finding, &device->power_state);
+		mp_finding_remedy(finding, "See device-responds.");
+		return;
+	}
 	if (!strcmp(state, "D3cold") || !strcmp(state, "error")) {
-		finding = mp_check_say(ctx, device->all_ones ? MP_FAIL : MP_WARN,
-			device->all_ones
-				? "%s is without power (%s) and does not come back."
-				: "%s is without power now (%s).",
-			device->bdf, state);
+		finding = mp_check_say(
+			ctx, MP_WARN, "%s is without power now (%s)", device->bdf, state);
 		mp_finding_fact(finding, &device->power_state);
 		mp_finding_fact(finding, &device->d3cold_allowed);
 		mp_finding_fact(finding, &device->power_control);
@@ -122,8 +128,8 @@ void mp_check_device_power_state(struct mp_check_ctx *ctx)
 		return;
 	}
 	finding = mp_check_say(ctx, MP_PASS,
-		!strcmp(state, "D0") ? "%s has full power (%s)."
-				     : "%s sleeps in %s and is woken when it is opened.",
+		!strcmp(state, "D0") ? "%s has full power (%s)"
+				     : "%s sleeps in %s and is woken when it is opened",
 		device->bdf, state);
 	mp_finding_fact(finding, &device->power_state);
 	mp_finding_fact(finding, &device->runtime_status);
@@ -189,7 +195,7 @@ void mp_check_device_link(struct mp_check_ctx *ctx)
 
 	if (device->all_ones || device->link_width.know == MP_UNKNOWN ||
 		device->link_width_max.know == MP_UNKNOWN) {
-		finding = mp_check_say(ctx, MP_UNSURE, "%s: its link cannot be judged%s.",
+		finding = mp_check_say(ctx, MP_UNSURE, "%s: its link cannot be judged%s",
 			device->bdf,
 			device->all_ones ? ", since it does not answer" : "");
 		link_evidence(finding, device);
@@ -198,20 +204,19 @@ void mp_check_device_link(struct mp_check_ctx *ctx)
 	}
 	if (has_no_link(device)) {
 		finding = mp_check_say(ctx, MP_SKIP,
-			"%s has no PCI Express link of its own.", device->bdf);
+			"%s has no PCI Express link of its own", device->bdf);
 		link_evidence(finding, device);
 		return;
 	}
 	if (!width) {
-		finding =
-			mp_check_say(ctx, MP_FAIL, "%s: the link is down.", device->bdf);
+		finding = mp_check_say(ctx, MP_FAIL, "%s: the link is down", device->bdf);
 		link_evidence(finding, device);
 		remedy_dead(finding, device);
 		return;
 	}
 	if (!speed || !card_speed) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"%s: the speed of its link is not known.", device->bdf);
+			"%s: the speed of its link is not known", device->bdf);
 		link_evidence(finding, device);
 		mp_finding_remedy(
 			finding, "Compare with 'lspci -vv -s %s'.", device->bdf);
@@ -220,7 +225,7 @@ void mp_check_device_link(struct mp_check_ctx *ctx)
 	if (width < can_width || speed < can_speed) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"%s runs at %u.%u GT/s x%u where card and port can do %u.%u GT/s "
-			"x%u.",
+			"x%u",
 			device->bdf, speed / 10, speed % 10, width, can_speed / 10,
 			can_speed % 10, can_width);
 		link_evidence(finding, device);
@@ -238,13 +243,13 @@ void mp_check_device_link(struct mp_check_ctx *ctx)
 		finding = mp_check_say(ctx, MP_INFO,
 			"%s runs at %u.%u GT/s x%u, all that its port gives; the card "
 			"could do "
-			"%u.%u GT/s x%u.",
+			"%u.%u GT/s x%u",
 			device->bdf, speed / 10, speed % 10, width, card_speed / 10,
 			card_speed % 10, card_width);
 		link_evidence(finding, device);
 		return;
 	}
-	finding = mp_check_say(ctx, MP_PASS, "%s runs at its full %u.%u GT/s x%u.",
+	finding = mp_check_say(ctx, MP_PASS, "%s runs at its full %u.%u GT/s x%u",
 		device->bdf, speed / 10, speed % 10, width);
 	link_evidence(finding, device);
 }
@@ -289,7 +294,7 @@ void mp_check_device_aer(struct mp_check_ctx *ctx)
 	if (device->all_ones || (!counters && !device->pcie.present &&
 					device->config_fact.know != MP_KNOWN)) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"%s: its error registers could not be read.", device->bdf);
+			"%s: its error registers could not be read", device->bdf);
 		mp_finding_fact(finding, &device->config_fact);
 		mp_finding_remedy(finding,
 			device->all_ones ? "See device-responds." : "Run as root.");
@@ -297,7 +302,7 @@ void mp_check_device_aer(struct mp_check_ctx *ctx)
 	}
 	if (!counters && !device->pcie.present) {
 		mp_check_say(ctx, device->config_size > 64 ? MP_SKIP : MP_UNSURE,
-			"%s reports no PCI Express errors%s.", device->bdf,
+			"%s reports no PCI Express errors%s", device->bdf,
 			device->config_size > 64
 				? ": it is not a PCI Express device"
 				: " that could be read without being root");
@@ -306,7 +311,7 @@ void mp_check_device_aer(struct mp_check_ctx *ctx)
 	if (fatal || nonfatal || status & STATUS_FATAL) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"%s has had uncorrectable PCI Express errors (%" G_GUINT64_FORMAT
-			" fatal, %" G_GUINT64_FORMAT " non-fatal).",
+			" fatal, %" G_GUINT64_FORMAT " non-fatal)",
 			device->bdf, fatal, nonfatal);
 		mp_finding_remedy(finding,
 			"Read 'journalctl -k -g \"AER|%s\"' for the kind of error. "
@@ -325,11 +330,11 @@ void mp_check_device_aer(struct mp_check_ctx *ctx)
 	} else if (correctable) {
 		finding = mp_check_say(ctx, MP_INFO,
 			"%s has had %" G_GUINT64_FORMAT
-			" corrected PCI Express errors and no other.",
+			" corrected PCI Express errors and no other",
 			device->bdf, correctable);
 	} else {
 		finding = mp_check_say(
-			ctx, MP_PASS, "%s shows no PCI Express errors.", device->bdf);
+			ctx, MP_PASS, "%s shows no PCI Express errors", device->bdf);
 	}
 	aer_total(finding, &device->aer_fatal, fatal);
 	aer_total(finding, &device->aer_nonfatal, nonfatal);
@@ -357,17 +362,17 @@ void mp_check_device_numa(struct mp_check_ctx *ctx)
 
 	if (device->numa_node.know == MP_ABSENT || one_node) {
 		finding = mp_check_say(
-			ctx, MP_PASS, "%s: the host has one NUMA node.", device->bdf);
+			ctx, MP_PASS, "%s: the host has one NUMA node", device->bdf);
 	} else if (!mp_fact_int(&device->numa_node, &node) ||
 		   (node < 0 && online->know != MP_KNOWN)) {
 		finding = mp_check_say(
-			ctx, MP_UNSURE, "%s: its NUMA node is not known.", device->bdf);
+			ctx, MP_UNSURE, "%s: its NUMA node is not known", device->bdf);
 		mp_finding_remedy(finding, "Run on the live host, or capture it again.");
 	} else if (node < 0) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"%s: the firmware does not say which NUMA node it is on, and the "
 			"host has "
-			"several (%s).",
+			"several (%s)",
 			device->bdf, online->text);
 		mp_finding_remedy(finding, "Look for a firmware setting such as 'NUMA' "
 					   "or 'PCIe _PXM', or find the "
@@ -376,7 +381,7 @@ void mp_check_device_numa(struct mp_check_ctx *ctx)
 	} else {
 		finding = mp_check_say(ctx, MP_INFO,
 			"%s is on NUMA node %" G_GINT64_FORMAT
-			": memory and CPUs of its VM are best there.",
+			": memory and CPUs of its VM are best there",
 			device->bdf, node);
 	}
 	mp_finding_fact(finding, &device->numa_node);

@@ -135,7 +135,7 @@ static struct mp_finding *say_missing(struct mp_check_ctx *ctx, const char *miss
 	if (override) {
 		finding = mp_check_say(ctx, MP_FAIL,
 			"%s: no isolation at %s; the groups are made up by "
-			"pcie_acs_override=%s.",
+			"pcie_acs_override=%s",
 			device->bdf, missing, override);
 		mp_finding_fact(finding, &ctx->host->boot->cmdline);
 		remedy_acs(finding);
@@ -145,10 +145,10 @@ static struct mp_finding *say_missing(struct mp_check_ctx *ctx, const char *miss
 		return mp_check_say(ctx, MP_INFO,
 			"%s: ACS is not on at %s, but the kernel knows the path to "
 			"isolate (a "
-			"quirk): the device has group %u for itself.",
+			"quirk): the device has group %u for itself",
 			device->bdf, missing, device->group->id);
 	finding = mp_check_say(ctx, device->group ? MP_WARN : MP_INFO,
-		"%s: ACS is not on at %s%s.", device->bdf, missing,
+		"%s: ACS is not on at %s%s", device->bdf, missing,
 		device->group ? ", which is why others are in its group"
 			      : " (without an IOMMU the kernel does not switch it on)");
 	if (device->group)
@@ -177,18 +177,18 @@ void mp_check_group_acs_path(struct mp_check_ctx *ctx)
 		finding = say_missing(ctx, missing->str);
 	} else if (unknown->len) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"%s: whether ACS is on at %s could not be read.", device->bdf,
+			"%s: whether ACS is on at %s could not be read", device->bdf,
 			unknown->str);
 		mp_finding_remedy(finding,
 			"Run as root: ACS is in extended configuration "
 			"space, which others cannot read.");
 	} else if (!device->parent) {
 		finding = mp_check_say(ctx, MP_PASS,
-			"%s sits on a root bus: no port is on its way.", device->bdf);
+			"%s sits on a root bus: no port is on its way", device->bdf);
 		mp_finding_evidence(finding, "bridge above it", "none");
 	} else {
 		finding = mp_check_say(ctx, MP_PASS,
-			"%s: every port up to the root enforces isolation.", device->bdf);
+			"%s: every port up to the root enforces isolation", device->bdf);
 	}
 	for (const struct mp_pci *step = start; step; step = step->parent)
 		acs_evidence(finding, step);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/checks/device.h"
+#include "core/use.h"
 
 /* Where somebody may be in the group that we don't know of: unknown. Else NULL. */
 static struct mp_finding *say_unread_members(
@@ -33,7 +34,7 @@ static void group_exists(struct mp_check_ctx *ctx)
 	struct mp_finding *finding;
 
 	if (device->group) {
-		finding = mp_check_say(ctx, MP_PASS, "%s is in IOMMU group %u.",
+		finding = mp_check_say(ctx, MP_PASS, "%s is in IOMMU group %u",
 			device->bdf, device->group->id);
 		mp_finding_fact(finding, &device->group_fact);
 		mp_finding_fact(finding, &device->group->type);
@@ -42,11 +43,11 @@ static void group_exists(struct mp_check_ctx *ctx)
 	if (device->group_fact.know == MP_UNKNOWN ||
 		host->groups_fact.know == MP_UNKNOWN) {
 		finding = mp_check_say(
-			ctx, MP_UNSURE, "%s: its IOMMU group is not known.", device->bdf);
+			ctx, MP_UNSURE, "%s: its IOMMU group is not known", device->bdf);
 		mp_finding_remedy(finding, "Run on the live host, or capture it again.");
 	} else if (!host->groups->len) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"%s is in no IOMMU group: no IOMMU is in use on this host.",
+			"%s is in no IOMMU group: no IOMMU is in use on this host",
 			device->bdf);
 		mp_finding_remedy(finding,
 			"Switch on VT-d (Intel) or IOMMU/AMD-Vi in the firmware; on "
@@ -56,7 +57,7 @@ static void group_exists(struct mp_check_ctx *ctx)
 	} else {
 		finding = mp_check_say(ctx, MP_FAIL,
 			"%s is in no IOMMU group, though the host has %u: no IOMMU "
-			"covers it.",
+			"covers it",
 			device->bdf, host->groups->len);
 		mp_finding_remedy(finding, "Move the card to a slot that an IOMMU covers "
 					   "(see iommu-covers-device), "
@@ -86,28 +87,56 @@ static void judge_member(
 			mp_check_wanted(ctx, member) ? v->own : v->blocking, member);
 }
 
+/* The members that the host boots from, stores on, routes or displays by. */
+static bool needed(
+	const struct mp_check_ctx *ctx, const struct mp_group *group, GString *names)
+{
+	for (guint i = 0; i < group->members->len; i++) {
+		const struct mp_pci *member = group->members->pdata[i];
+		g_autoptr(GPtrArray) entries = mp_use_of(ctx->host, member);
+
+		for (guint e = 0; e < entries->len; e++) {
+			const struct mp_use_entry *use = entries->pdata[e];
+
+			if (use->kind == MP_USE_OPEN || use->kind == MP_USE_VM ||
+				use->kind == MP_USE_SRIOV)
+				continue;
+			g_string_append_printf(names, "%s%s (%s)", names->len ? ", " : "",
+				member->bdf, use->detail);
+			break;
+		}
+	}
+	return names->len > 0;
+}
+
 static struct mp_finding *say_viability(
 	struct mp_check_ctx *ctx, const struct mp_group *group, const struct viability *v)
 {
+	g_autoptr(GString) needs = g_string_new(NULL);
 	struct mp_finding *finding;
 
 	if (v->blocking->len) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"Group %u is not viable: the host drives %s.", group->id,
+			"Group %u is not viable: the host drives %s", group->id,
 			v->blocking->str);
-		mp_finding_remedy(finding, "Take them from the host too (bind to "
-					   "vfio-pci or to no driver), if the "
-					   "host can do without; else move the card to a "
-					   "slot with a group of its "
-					   "own. A bridge is fine with pcieport or no "
-					   "driver; one with another "
-					   "driver (shpchp) must be unbound from it.");
+		if (needed(ctx, group, needs))
+			mp_finding_remedy(finding,
+				"Move the card to a slot with a group of its own. Don't "
+				"take the others from the host: it needs %s.",
+				needs->str);
+		else
+			mp_finding_remedy(finding,
+				"Take them from the host too (bind to vfio-pci or to no "
+				"driver), if the host can do without (device-host-use "
+				"tells, with --device for each); else move the card to a "
+				"slot with a group of its own. A bridge is fine with "
+				"pcieport or no driver; one with another driver (shpchp) "
+				"must be unbound from it.");
 		return finding;
 	}
 	if (v->unknown->len || group->foreign->len) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"Group %u: the drivers of some members are not known.",
-			group->id);
+			"Group %u: the drivers of some members are not known", group->id);
 		if (v->unknown->len)
 			mp_finding_evidence(finding, "members", "%s", v->unknown->str);
 		mp_finding_remedy(finding,
@@ -123,9 +152,9 @@ static struct mp_finding *say_viability(
 		return mp_check_say(ctx, MP_INFO,
 			"Group %u becomes viable when %s %s handed to vfio-pci, which "
 			"Proxmox does "
-			"when the VM starts.",
+			"when the VM starts",
 			group->id, v->own->str, strchr(v->own->str, ',') ? "are" : "is");
-	return mp_check_say(ctx, MP_PASS, "Group %u is viable for VFIO.", group->id);
+	return mp_check_say(ctx, MP_PASS, "Group %u is viable for VFIO", group->id);
 }
 
 static void group_viable(struct mp_check_ctx *ctx)
@@ -134,7 +163,7 @@ static void group_viable(struct mp_check_ctx *ctx)
 	struct viability v;
 
 	if (!group) {
-		mp_check_say(ctx, MP_SKIP, "%s is in no known group (see group-exists).",
+		mp_check_say(ctx, MP_SKIP, "%s is in no known group (see group-exists)",
 			ctx->device->bdf);
 		return;
 	}
@@ -156,19 +185,21 @@ static void group_viable(struct mp_check_ctx *ctx)
 
 /* --- group-isolated --- */
 
-static void isolated_remedy(struct mp_finding *finding, const struct mp_group *group)
+static void isolated_remedy(const struct mp_check_ctx *ctx, struct mp_finding *finding,
+	const struct mp_group *group)
 {
+	g_autoptr(GString) needs = g_string_new(NULL);
+
+	needed(ctx, group, needs);
 	mp_finding_remedy(finding,
-		"Devices of one group can reach each other past the IOMMU, so group %u "
-		"goes to "
-		"one VM as a whole or not at all. Move the card to another slot (one "
-		"below a "
-		"CPU's root port is best), switch on 'ACS' or 'PCIe ARI' in the firmware "
-		"if there "
-		"is such a setting, or give the others along. pcie_acs_override only "
-		"hides the "
-		"problem.",
-		group->id);
+		"Devices of one group can reach each other past the IOMMU, so group %u goes to one "
+		"VM as a whole or not at all. Move the card to another slot (one below a CPU's root "
+		"port is best), or switch on 'ACS' or 'PCIe ARI' in the firmware if there is such a "
+		"setting. %s%s. pcie_acs_override only hides the problem.",
+		group->id,
+		needs->len ? "Don't give the others along: the host needs "
+			   : "Or give the others along",
+		needs->str);
 }
 
 static void group_isolated(struct mp_check_ctx *ctx)
@@ -179,7 +210,7 @@ static void group_isolated(struct mp_check_ctx *ctx)
 	guint bridges = 0;
 
 	if (!group) {
-		mp_check_say(ctx, MP_SKIP, "%s is in no known group (see group-exists).",
+		mp_check_say(ctx, MP_SKIP, "%s is in no known group (see group-exists)",
 			ctx->device->bdf);
 		return;
 	}
@@ -198,18 +229,18 @@ static void group_isolated(struct mp_check_ctx *ctx)
 	}
 	if (used->len) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"Group %u also holds devices that the host uses: %s%s%s.",
+			"Group %u also holds devices that the host uses: %s%s%s",
 			group->id, used->str, idle->len ? "; and " : "", idle->str);
-		isolated_remedy(finding, group);
+		isolated_remedy(ctx, finding, group);
 	} else if (idle->len || group->foreign->len) {
 		finding = mp_check_say(ctx, MP_WARN,
-			"Group %u also holds devices that were not asked about: %s%s.",
+			"Group %u also holds devices that were not asked about: %s%s",
 			group->id,
 			idle->len ? idle->str : (char *)group->foreign->pdata[0],
 			idle->len && group->foreign->len ? " and others" : "");
-		isolated_remedy(finding, group);
+		isolated_remedy(ctx, finding, group);
 	} else if (!(finding = say_unread_members(ctx, group))) {
-		finding = mp_check_say(ctx, MP_PASS, "%s %s group %u%s.",
+		finding = mp_check_say(ctx, MP_PASS, "%s %s group %u%s",
 			ctx->wanted->len > 1 ? "Only what was asked about is in"
 					     : ctx->device->bdf,
 			ctx->wanted->len > 1 ? "IOMMU" : "is alone in IOMMU", group->id,
@@ -262,14 +293,14 @@ static void group_unchanged(struct mp_check_ctx *ctx)
 
 	if (!pin || !pin->group_members || !pin->group_members->len) {
 		mp_check_say(ctx, MP_SKIP,
-			"The configuration does not say who was in the group of %s.",
+			"The configuration does not say who was in the group of %s",
 			ctx->device->bdf);
 		return;
 	}
 	if (!group) {
 		finding = mp_check_say(ctx,
 			ctx->device->group_fact.know == MP_UNKNOWN ? MP_UNSURE : MP_FAIL,
-			"%s had an IOMMU group when it was set up; now none is known.",
+			"%s had an IOMMU group when it was set up; now none is known",
 			ctx->device->bdf);
 		mp_finding_fact(finding, &ctx->device->group_fact);
 		mp_finding_remedy(finding, "See group-exists.");
@@ -288,7 +319,7 @@ static void group_unchanged(struct mp_check_ctx *ctx)
 	}
 	if (joined->len) {
 		finding = mp_check_say(ctx, MP_FAIL,
-			"Since it was set up, the group of %s was joined by %s.",
+			"Since it was set up, the group of %s was joined by %s",
 			ctx->device->bdf, joined->str);
 		mp_finding_remedy(finding,
 			"Do not start the VM before you know why: a new kernel, a "
@@ -298,7 +329,7 @@ static void group_unchanged(struct mp_check_ctx *ctx)
 			"the change, or set the card up again with the new group.");
 	} else if (left->len) {
 		finding = mp_check_say(ctx, MP_WARN,
-			"Since it was set up, the group of %s lost %s.", ctx->device->bdf,
+			"Since it was set up, the group of %s lost %s", ctx->device->bdf,
 			left->str);
 		mp_finding_remedy(finding,
 			"Harmless by itself; check that nothing was unplugged by mistake "
@@ -306,7 +337,7 @@ static void group_unchanged(struct mp_check_ctx *ctx)
 			"the card up again, so that the record is right.");
 	} else if (!(finding = say_unread_members(ctx, group))) {
 		finding = mp_check_say(ctx, MP_PASS,
-			"The group of %s is as it was set up.", ctx->device->bdf);
+			"The group of %s is as it was set up", ctx->device->bdf);
 	}
 	for (guint i = 0; i < pin->group_members->len; i++)
 		mp_finding_evidence(finding,

@@ -12,16 +12,21 @@
 static void table_evidence(struct mp_finding *finding, const struct mp_iommu *iommu)
 {
 	mp_finding_fact(finding, &iommu->dmar_fact);
-	if (iommu->dmar)
+	if (iommu->dmar) {
+		unsigned units = mp_dmar_count(iommu->dmar, MP_DMAR_DRHD);
+		unsigned regions = mp_dmar_count(iommu->dmar, MP_DMAR_RMRR);
+
 		mp_finding_evidence(finding, iommu->dmar_fact.source,
-			"%u remapping units, %u reserved memory regions, flags 0x%x",
-			mp_dmar_count(iommu->dmar, MP_DMAR_DRHD),
-			mp_dmar_count(iommu->dmar, MP_DMAR_RMRR), iommu->dmar->flags);
+			"%u remapping unit%s, %u reserved memory region%s, flags 0x%x",
+			units, MP_PLURAL(units), regions, MP_PLURAL(regions),
+			iommu->dmar->flags);
+	}
 	mp_finding_fact(finding, &iommu->ivrs_fact);
 	if (iommu->ivrs)
 		mp_finding_evidence(finding, iommu->ivrs_fact.source,
-			"%u blocks of units, %u memory definitions",
-			iommu->ivrs->ivhd->len, iommu->ivrs->ivmd->len);
+			"%u block%s of units, %u memory definition%s",
+			iommu->ivrs->ivhd->len, MP_PLURAL(iommu->ivrs->ivhd->len),
+			iommu->ivrs->ivmd->len, MP_PLURAL(iommu->ivrs->ivmd->len));
 	mp_finding_fact(finding, &iommu->class_fact);
 }
 
@@ -244,19 +249,41 @@ static void iommu_default_domain(struct mp_check_ctx *ctx)
 		mp_check_say(ctx, MP_SKIP, "There are no IOMMU groups: see iommu-active");
 		return;
 	}
-	if (card) {
+	if (card &&
+		g_str_has_prefix(
+			card->power_state.know == MP_KNOWN ? card->power_state.text : "",
+			"D3")) {
+		/* A function in D3 issues no request (PCI Bus Power Management 5.4.1). */
+		finding = mp_check_say(ctx, MP_INFO,
+			"%s is in an identity domain (iommu=pt), but sleeps in %s while no VM "
+			"has it open and so reaches no memory",
+			card->bdf, card->power_state.text);
+		mp_finding_fact(finding, &card->power_state);
+	} else if (card) {
+		g_autofree char *remove =
+			ctx->host->boot && mp_cmdline_has(
+						   mp_running_cmdline(ctx->host)
+							   ? mp_running_cmdline(ctx->host)
+							   : "",
+						   "iommu", "pt")
+				? mp_loader_how_to_remove(ctx->host, "iommu=pt")
+				: NULL;
+
 		finding = mp_check_say(ctx, MP_WARN,
 			"%s sits in an identity domain (iommu=pt) while no VM has it "
 			"open: messages it still holds from an earlier session reach "
 			"the host's memory unchecked",
 			card->bdf);
 		mp_finding_remedy(finding,
-			"remove iommu=pt from the kernel command line (costs the host's "
-			"own devices some throughput), or never load the card's driver "
-			"on this host and cold-boot after it was; for one group, while "
-			"nothing is bound to its devices: echo DMA-FQ > "
-			"/sys/kernel/iommu_groups/%u/type",
+			"%s (costs the host's own devices some throughput); or for this "
+			"group alone and until the next boot, while no driver is bound "
+			"to its devices: echo DMA-FQ > /sys/kernel/iommu_groups/%u/type; "
+			"or never load the card's driver on this host, and cold-boot "
+			"after it was",
+			remove ? remove
+			       : "have DMA translated by default (iommu.passthrough=0)",
 			card->group->id);
+		mp_finding_fact(finding, &card->power_state);
 	} else if (unread || count.unknown == ctx->host->groups->len) {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"The default domain of %s is not known",
@@ -356,9 +383,9 @@ static void iommu_address_width(struct mp_check_ctx *ctx)
 			width, (unsigned)cpu,
 			(uint64_t)1 << (width > 30 ? width - 30 : 0));
 		mp_finding_remedy(finding,
-			"limit the VM's address width (Proxmox VE: qm set VMID --args "
-			"'-cpu host,host-phys-bits=on,host-phys-bits-limit=%u'), or use "
-			"SeaBIOS",
+			"limit the VM's address width (Proxmox VE: qm set VMID --cpu "
+			"host,phys-bits=%u), or use SeaBIOS; preflight --vm VMID tells "
+			"what that VM needs",
 			width);
 	} else {
 		finding = mp_check_say(ctx, MP_PASS,

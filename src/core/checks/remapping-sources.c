@@ -69,15 +69,16 @@ static void add_chips(const struct mp_iommu *iommu, struct mp_remap_sources *sou
 			"no interrupt there tells it by its chip");
 	else if (!irq->direct)
 		add(sources, MP_REMAP_CHIPS, MP_REMAP_YES, name,
-			"all %u interrupts have a remapped chip, such as %s",
-			irq->remapped, irq->sample_remapped);
+			"%s%u interrupt%s a remapped chip, such as %s",
+			irq->remapped == 1 ? "the only " : "all ", irq->remapped,
+			irq->remapped == 1 ? " has" : "s have", irq->sample_remapped);
 	else if (!irq->remapped)
 		add(sources, MP_REMAP_CHIPS, MP_REMAP_NO, name,
-			"none of %u interrupts has a remapped chip; one is %s",
+			"no interrupt has a remapped chip (of %u); one is %s",
 			irq->direct, irq->sample_direct);
 	else
 		add(sources, MP_REMAP_CHIPS, MP_REMAP_PARTLY, name,
-			"%u interrupts have a remapped chip, %u have not, such as %s",
+			"interrupts with a remapped chip: %u, without: %u, such as %s",
 			irq->remapped, irq->direct, irq->sample_direct);
 }
 
@@ -110,8 +111,8 @@ static void add_registers(const struct mp_iommu *iommu, struct mp_remap_sources 
 			iommu->gsts.text);
 	else
 		add(sources, MP_REMAP_REGISTERS, on ? MP_REMAP_PARTLY : MP_REMAP_NO, name,
-			"%u of %u units: the first other one %s (%s)", on, units->len,
-			bad, iommu->gsts.text);
+			"%u of %u in order; the first of the others %s (%s)", on,
+			units->len, bad, iommu->gsts.text);
 }
 
 static void add_table(const struct mp_iommu *iommu, struct mp_remap_sources *sources)
@@ -202,10 +203,10 @@ static void add_units(const struct mp_iommu *iommu, struct mp_remap_sources *sou
 		add(sources, MP_REMAP_UNITS, MP_REMAP_NO, name, "%s", bad);
 	else if (!units || unknown)
 		add(sources, MP_REMAP_UNITS, MP_REMAP_UNKNOWN, name,
-			"%u of %u units can be asked", able, able + unknown);
+			"units that can be asked: %u of %u", able, able + unknown);
 	else
 		add(sources, MP_REMAP_UNITS, MP_REMAP_YES, name,
-			"all %u units have IR and QI", units);
+			"all have IR and QI (units: %u)", units);
 }
 
 static void add_dmar(const struct mp_iommu *iommu, struct mp_remap_sources *sources)
@@ -273,7 +274,7 @@ static void add_ioapics(const struct mp_iommu *iommu, struct mp_remap_sources *s
 			"(00:14.0)");
 	else
 		add(sources, MP_REMAP_IOAPICS, MP_REMAP_YES, name,
-			"remapping units cover all %u", iommu->ioapics->len);
+			"remapping units cover every one (%u)", iommu->ioapics->len);
 }
 
 static void add_ivrs(const struct mp_iommu *iommu, struct mp_remap_sources *sources)

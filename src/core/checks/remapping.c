@@ -55,9 +55,13 @@ static void interrupt_remapping_supported(struct mp_check_ctx *ctx)
 			"This host cannot remap interrupts: %s: %s", missing->name,
 			missing->text);
 		mp_finding_remedy(finding,
-			"%s; if it is enabled already, update the firmware: its table "
-			"is what denies it",
-			mp_firmware_menu(ctx->host));
+			"%s; if it is enabled already, update the firmware%s",
+			mp_firmware_menu(ctx->host),
+			missing->rank == MP_REMAP_UNITS
+				? "; a unit whose hardware lacks it rules out "
+				  "passthrough on this machine, because Linux remaps "
+				  "with all units or none"
+				: ": its table is what denies it");
 	} else {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"It is not known whether this host can remap interrupts: %s: %s",
@@ -134,11 +138,19 @@ static void say_active(struct mp_check_ctx *ctx, const struct mp_remap_source *p
 
 static void interrupt_remapping_active(struct mp_check_ctx *ctx)
 {
+	const struct mp_iommu *iommu = mp_iommu_or_none(ctx->host);
 	struct mp_remap_sources sources = { .count = 0 };
 	const struct mp_remap_source *proof = NULL;
 	const struct mp_remap_source *registers = NULL;
 	struct mp_finding *finding;
 
+	if (iommu->dmar_fact.know == MP_ABSENT && iommu->ivrs_fact.know == MP_ABSENT &&
+		!iommu->units->len && !iommu->irq.remapped) {
+		mp_check_say(ctx, MP_SKIP,
+			"The firmware offers no IOMMU that could remap interrupts: see "
+			"firmware-iommu-table");
+		return;
+	}
 	mp_remap_live(ctx->host, &sources);
 	for (unsigned i = 0; i < sources.count; i++) {
 		const struct mp_remap_source *source = &sources.list[i];
@@ -174,7 +186,9 @@ static const char *whom_to_trust(const struct mp_remap_sources *sources)
 	for (unsigned i = sources->count; i-- > 0;) {
 		const struct mp_remap_source *source = &sources->list[i];
 
-		if (source->state == MP_REMAP_UNKNOWN)
+		if (source->state == MP_REMAP_UNKNOWN ||
+			(source->state == MP_REMAP_YES &&
+				source->rank == MP_REMAP_IOAPICS))
 			continue;
 		if (source->rank <= MP_REMAP_LOG)
 			live = source->state;
@@ -205,7 +219,8 @@ static void interrupt_remapping_sources_agree(struct mp_check_ctx *ctx)
 		bool against =
 			source->state == MP_REMAP_NO || source->state == MP_REMAP_PARTLY;
 
-		yes += source->state == MP_REMAP_YES;
+		/* Units may cover every I/O APIC with remapping off: only "no" counts. */
+		yes += source->state == MP_REMAP_YES && source->rank != MP_REMAP_IOAPICS;
 		no += against;
 		live_yes |= source->rank <= MP_REMAP_LOG && source->state == MP_REMAP_YES;
 		live_no |= source->rank <= MP_REMAP_LOG && against;
@@ -226,13 +241,13 @@ static void interrupt_remapping_sources_agree(struct mp_check_ctx *ctx)
 		mp_finding_remedy(finding, "%s", whom_to_trust(&sources));
 	} else if (yes) {
 		finding = mp_check_say(ctx, MP_PASS,
-			"All %u readable sources (of %u) say that interrupts are "
-			"remapped",
+			"All %u sources that could answer (of %u) say that interrupts "
+			"are remapped",
 			yes, sources.count);
 	} else {
 		finding = mp_check_say(ctx, MP_INFO,
-			"All %u readable sources (of %u) say that interrupts are not "
-			"remapped",
+			"All %u sources that could answer (of %u) say that interrupts "
+			"are not remapped",
 			no, sources.count);
 	}
 	say_sources(finding, &sources);
@@ -309,11 +324,17 @@ static void x2apic_opt_out(struct mp_check_ctx *ctx)
 		finding = mp_check_say(ctx, MP_WARN,
 			"The firmware opts out of x2APIC: interrupts are remapped in "
 			"xAPIC mode only");
+		g_autofree char *add = ctx->host->boot
+					       ? mp_loader_how_to_add(ctx->host,
+							 "intremap=no_x2apic_optout")
+					       : NULL;
+
 		mp_finding_remedy(finding,
 			"in the firmware setup (BIOS), enable \"Extended APIC\" / "
-			"\"x2APIC\" and disable \"x2APIC Opt Out\"; or override it: "
-			"intremap=no_x2apic_optout on the kernel command line. "
-			"Remapping works either way");
+			"\"x2APIC\" and disable \"x2APIC Opt Out\"; or override it: %s. "
+			"Remapping works either way",
+			add ? add
+			    : "intremap=no_x2apic_optout on the kernel command line");
 	} else {
 		finding = mp_check_say(
 			ctx, MP_PASS, "The firmware does not opt out of x2APIC");
@@ -365,8 +386,8 @@ static void posted_interrupts(struct mp_check_ctx *ctx)
 		return;
 	if (able < iommu->units->len && !unknown)
 		finding = mp_check_say(ctx, MP_INFO,
-			"The IOMMU cannot post interrupts into a running guest (%u of "
-			"%u units can): each one costs an exit, nothing else",
+			"The IOMMU cannot post interrupts into a running guest (units "
+			"that can: %u of %u): each one costs an exit, nothing else",
 			able, iommu->units->len);
 	else if (unknown || t->apicv.know == MP_UNKNOWN) {
 		finding = mp_check_say(ctx, MP_UNSURE,

@@ -79,8 +79,8 @@ void mp_check_vm_config_valid(struct mp_check_ctx *ctx)
 			(const char *)vm->notes->pdata[i]);
 	if (vm->pending->len)
 		mp_points_add(&points, MP_INFO, NULL,
-			"VM %s: %u changes wait for its next start", vm->id,
-			vm->pending->len);
+			"VM %s: %u change%s for its next start", vm->id, vm->pending->len,
+			vm->pending->len == 1 ? " waits" : "s wait");
 	finding = mp_points_say(&points, ctx, MP_PASS, fine);
 	mp_finding_fact(finding, &vm->fact);
 }
@@ -340,8 +340,9 @@ void mp_check_vm_args(struct mp_check_ctx *ctx)
 	struct mp_points points;
 
 	if (!vm->args) {
-		mp_check_say(ctx, MP_PASS, "VM %s has no args that could get in the way",
-			vm->id);
+		finding = mp_check_say(ctx, MP_PASS,
+			"VM %s has no args that could get in the way", vm->id);
+		mp_finding_evidence(finding, vm->source, "args: (not set)");
 		return;
 	}
 	if (!words) {
