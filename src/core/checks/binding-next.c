@@ -123,8 +123,7 @@ char *mp_check_how_to_bind(const struct mp_check_ctx *ctx)
 	mp_bind_simulate(ctx->host, mp_host_next_kernel(ctx->host, &why), ctx->device,
 		ctx->profile, &bind);
 	if (bind.outcome == MP_BIND_VFIO || bind.outcome == MP_BIND_NOBODY)
-		lines = g_strdup(
-			"the configuration keeps it away at the next boot already");
+		lines = g_strdup("the configuration does that at the next boot already");
 	else if (bind.outcome == MP_BIND_UNKNOWN)
 		lines = g_strdup(
 			"bind the card to vfio-pci at boot (see binding-config)");

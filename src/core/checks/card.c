@@ -14,15 +14,11 @@
 #include "core/profile.h"
 #include "core/vm.h"
 
-/* Whose remapping table a message of the card meets; OTHER also where the host is known to
- * remap no interrupt, since nothing then looks at the message. */
+/* Whose remapping table a message of the card meets. */
 static enum mp_iommu_kind iommu_kind(const struct mp_check_ctx *ctx)
 {
 	const struct mp_iommu_unit *unit = NULL;
 
-	if (ctx->host->iommu && ctx->host->iommu->irq.direct_msi &&
-		!ctx->host->iommu->irq.remapped)
-		return MP_IOMMU_OTHER;
 	if (ctx->host->iommu)
 		unit = mp_iommu_unit_of(ctx->host, ctx->device);
 	if (!unit && ctx->host->iommu && ctx->host->iommu->units->len)
@@ -36,9 +32,9 @@ static const char *consequence(
 {
 	const struct mp_irq_chips *irq = host->iommu ? &host->iommu->irq : NULL;
 
-	if (irq && irq->fact.know == MP_KNOWN && irq->direct && !irq->remapped)
-		return "this host does not remap interrupts, so the guest's message raises some "
-		       "interrupt of the host";
+	/* Nothing then looks at the message. */
+	if (irq && irq->direct_msi && !irq->remapped)
+		return "the guest's message raises some interrupt of the host, which remaps none";
 	switch (kind) {
 	case MP_IOMMU_INTEL:
 		return guest_remaps
@@ -119,21 +115,21 @@ static void card_interrupt_delivery(struct mp_check_ctx *ctx)
 			finding, profile->name, "interrupts: delivery config-space");
 		return;
 	}
-	unless =
-		profile->guest_driver_min
-			? g_strdup_printf(
-				  ", unless it is %s or later, with the firmware that belongs to it",
-				  profile->guest_driver_min)
-			: g_strdup("");
+	if (profile->guest_driver_min)
+		unless = g_strdup_printf(
+			"unless its driver is %s or later, with the firmware "
+			"that belongs to it",
+			profile->guest_driver_min);
 	if (!vm)
 		finding = mp_check_say(ctx, MP_WARN,
 			"The driver of %s writes its interrupt message into the card itself, "
-			"where VFIO cannot translate it%s: in a VM %s",
-			ctx->device->bdf, unless, consequence(ctx->host, kind, false));
+			"where VFIO cannot translate it: in a VM%s%s%s %s",
+			ctx->device->bdf, unless ? ", " : "", unless ? unless : "",
+			unless ? "," : "", consequence(ctx->host, kind, false));
 	else
 		finding = mp_check_say(ctx, MP_WARN,
-			"The interrupts of %s do not arrive in VM %s with its driver%s: %s",
-			ctx->device->bdf, vm->id, unless,
+			"Interrupts of %s do not arrive in VM %s%s%s: %s",
+			ctx->device->bdf, vm->id, unless ? " " : "", unless ? unless : "",
 			consequence(ctx->host, kind, guest_remaps));
 	mp_finding_evidence(
 		finding, profile->name, "interrupts: delivery device-programmed");

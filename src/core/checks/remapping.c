@@ -235,8 +235,8 @@ static void interrupt_remapping_sources_agree(struct mp_check_ctx *ctx)
 			"mounted (mount -t debugfs none /sys/kernel/debug)");
 	} else if (yes && no) {
 		finding = mp_check_say(ctx, live_yes && live_no ? MP_FAIL : MP_WARN,
-			"Sources disagree about interrupt remapping: %u say yes, %u say "
-			"no or only partly",
+			"Sources disagree about interrupt remapping: yes from %u, no or "
+			"only partly from %u",
 			yes, no);
 		mp_finding_remedy(finding, "%s", whom_to_trust(&sources));
 	} else if (yes) {
