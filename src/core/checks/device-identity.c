@@ -167,7 +167,7 @@ static bool say_unidentified(struct mp_check_ctx *ctx)
 		if (!mp_pci_id_unknown(device))
 			continue;
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"No device was asked about, and which card %s is could not be read.",
+			"No device was asked about, and which card %s is could not be read",
 			device->bdf);
 		mp_finding_fact(finding, &device->vendor_fact);
 		mp_finding_fact(finding, &device->device_fact);

@@ -323,7 +323,7 @@ void mp_check_device_aer(struct mp_check_ctx *ctx)
 			device->bdf);
 	} else if (unread) {
 		finding = mp_check_say(ctx, MP_UNSURE,
-			"%s: not all of its error counters could be read.", device->bdf);
+			"%s: not all of its error counters could be read", device->bdf);
 		mp_finding_remedy(finding,
 			"Read them as root: 'grep . /sys/bus/pci/devices/%s/aer_dev_*'.",
 			device->bdf);

@@ -18,7 +18,7 @@ static struct mp_finding *say_unread_members(
 		return NULL;
 	finding = mp_check_say(ctx, MP_UNSURE,
 		"It is not known who else is in group %u: its list of members could not be "
-		"read.",
+		"read",
 		group->id);
 	mp_finding_fact(finding, unread);
 	mp_finding_remedy(finding, "As root on the live host: ls %s", unread->source);
