@@ -82,7 +82,8 @@ static bool compress(const char *program, const GString *in, GString *out)
 	g_autofree char *path = g_find_program_in_path(program);
 	g_autofree char *directory = g_dir_make_tmp("mp-pack-XXXXXX", NULL);
 	g_autofree char *file = g_build_filename(directory, "in", NULL);
-	const char *full[] = { path, "-c", file, NULL };
+	/* The kernel reads lz4's legacy format only. */
+	const char *full[] = { path, strcmp(program, "lz4") ? "-c" : "-lc", file, NULL };
 	GError *error = NULL;
 	int status = 0, stdout_fd = -1;
 	char buffer[4096];
@@ -143,7 +144,8 @@ static void expect_content(const struct mp_image *image)
 
 static void images_are_read_in_every_compression(void **state G_GNUC_UNUSED)
 {
-	static const char *const programs[] = { "gzip", "zstd", "xz", "bzip2", "lzop" };
+	static const char *const programs[] = { "gzip", "zstd", "xz", "bzip2", "lzop",
+		"lz4" };
 	g_autoptr(GString) main_part = g_string_new(NULL);
 	struct tree tree;
 
@@ -160,6 +162,33 @@ static void images_are_read_in_every_compression(void **state G_GNUC_UNUSED)
 		expect_content(result);
 		assert_string_equal(result->fact.text, programs[i]);
 	}
+	tree_close(&tree);
+}
+
+/* Debian 13: modules, compressed one by one, stand in a plain archive before the rest. */
+static void modules_in_the_plain_part(void **state G_GNUC_UNUSED)
+{
+	g_autoptr(GString) image = g_string_new(NULL), rest = g_string_new(NULL);
+	const struct mp_image *result;
+	struct tree tree;
+
+	put_early(image);
+	put_member(image, "usr/lib/modules/" RELEASE, S_IFDIR | 0755, NULL);
+	put_file(image, "usr/lib/modules/" RELEASE "/kernel/net/e1000e/e1000e.ko.xz",
+		"\xfd"
+		"7zXZ");
+	put_end(image);
+	while (image->len % 512)
+		g_string_append_c(image, '\0');
+	put_main(rest);
+	assert_true(compress("gzip", rest, image));
+	tree_open(&tree);
+	result = probe(&tree, image);
+	assert_int_equal(result->fact.know, MP_KNOWN);
+	assert_string_equal(result->fact.text, "gzip");
+	assert_true(mp_image_has_module(result, "e1000e"));
+	assert_true(mp_image_has_module(result, "nvme"));
+	assert_int_equal(result->modprobe->len, 2);
 	tree_close(&tree);
 }
 
@@ -258,6 +287,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(images_are_read_in_every_compression),
+		cmocka_unit_test(modules_in_the_plain_part),
 		cmocka_unit_test(a_plain_image_and_several_archives),
 		cmocka_unit_test(broken_images_are_unknown),
 		cmocka_unit_test(a_digest_replaces_the_image),
