@@ -153,6 +153,12 @@ write() {
 	caught 'as text' write preflight.out 'all is well'
 }
 
+@test "judge: a process that has the group open and is not named is seen" {
+	caught 'has the group open' edit held-edu.out \
+		'(.findings[] | select(.id == "device-host-use") | .evidence) |= map(select(.value | contains("is open in") | not))'
+	caught 'has the group open' edit held-edu.out '.findings = []'
+}
+
 @test "judge: a snapshot that is replayed with another verdict is seen" {
 	caught 'replayed in the node' edit replay-edu.out '(.findings[] | select(.live_only | not) | .severity) = "skip"'
 }

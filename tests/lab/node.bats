@@ -59,7 +59,7 @@ setup() {
 
 @test "$LAB_VARIANT: what is written as JSON is what the schema says" {
 	local name
-	for name in preflight-edu preflight-nvme preflight-json replay-edu; do
+	for name in preflight-edu preflight-nvme preflight-json held-edu replay-edu; do
 		fits preflight "$LAB_OUT/$name.out"
 		json "$LAB_OUT/$name.out" '.findings | length > 0'
 		json "$LAB_OUT/$name.out" '.host.live == $live' --argjson live "$([ "$name" = replay-edu ] && echo false || echo true)"
@@ -97,6 +97,13 @@ setup() {
 		run grep -F -- "$id" "$LAB_OUT/preflight.out"
 		assert_success
 	done < <(jq -r '.findings[] | select(.severity == "fail" or .severity == "warn") | .id' "$LAB_OUT/preflight-json.out")
+}
+
+@test "$LAB_VARIANT: a process that has the group open is named, and only then" {
+	local open='[.findings[] | select(.id == "device-host-use" and .subject == $edu) | .evidence[].value
+		| select(contains("/dev/vfio/" + $group + " is open in sh (pid "))] | length'
+	json "$LAB_OUT/held-edu.out" "($open) == 1" --arg edu "$EDU" --arg group "$(fact group-edu)"
+	json "$LAB_OUT/preflight-edu.out" "($open) == 0" --arg edu "$EDU" --arg group "$(fact group-edu)"
 }
 
 @test "$LAB_VARIANT: the snapshot replayed in the node gives the live verdicts" {
