@@ -64,6 +64,8 @@ static void read_override(struct mp_host *host, struct mp_pci *device, struct mp
 {
 	struct mp_fact *fact = &device->driver_override;
 
+	if (fact->why)
+		return; /* the read would hang */
 	*fact = mp_fact_read_dir(host, dir, "driver_override");
 	/* The kernel prints a NULL pointer so (driver_override_show()). */
 	if (mp_fact_is(fact, "(null)") || mp_fact_is(fact, ""))

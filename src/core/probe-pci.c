@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/hang.h"
 #include "core/pci-config.h"
 #include "core/probe-pci.h"
 
@@ -50,8 +51,25 @@ static void unreadable(struct mp_host *host, struct mp_pci *device, int err)
 	device->config_fact = device->resource = fact;
 }
 
+/*
+ * Reading driver_override takes the lock of the device (driver_override_show() in
+ * drivers/pci/pci-sysfs.c, Linux 5.15 to 6.19 at least), which a driver's probe or remove
+ * keeps for as long as it takes. After an unbind that hangs, the read would as well, and
+ * beyond any signal.
+ */
+#define LOCK_MILLISECONDS 3000
+
+static void look_at_override(void *user, const char *name)
+{
+	g_autofree char *path =
+		g_strdup_printf(MP_PATH_PCI_DEVICES "/%s/driver_override", name);
+	g_autofree char *data = NULL;
+
+	(void)mp_root_read(user, path, MP_READ_ATTR, &data, NULL);
+}
+
 static void probe_device(struct mp_host *host, struct mp_root *root, const char *name,
-	unsigned topics, struct mp_libpci *libpci, const char *why)
+	unsigned topics, struct mp_libpci *libpci, const char *why, GHashTable *hanging)
 {
 	struct mp_pci *device = new_device(host, name);
 	g_autoptr(mp_dir) dir = NULL;
@@ -59,6 +77,10 @@ static void probe_device(struct mp_host *host, struct mp_root *root, const char 
 
 	if (!device)
 		return;
+	if (hanging && g_hash_table_contains(hanging, name))
+		device->driver_override = mp_fact_unknown(host,
+			mp_host_strf(host, "/%s/driver_override", device->dir),
+			"the kernel does not answer: a driver's bind or unbind hangs");
 	err = mp_root_dir(root, device->dir, &dir);
 	/* Unplugged since the directory was listed. */
 	if (err == -ENOENT && mp_root_is_live(root))
@@ -96,6 +118,7 @@ static void probe_names(struct mp_host *host, struct mp_root *root)
 void mp_probe_pci(struct mp_host *host, struct mp_root *root, unsigned topics)
 {
 	g_autoptr(mp_libpci) libpci = NULL;
+	g_autoptr(GHashTable) hanging = NULL;
 	g_auto(GStrv) names = NULL;
 	const char *why = NULL;
 	int err = mp_root_list(root, MP_PATH_PCI_DEVICES, &names);
@@ -107,8 +130,11 @@ void mp_probe_pci(struct mp_host *host, struct mp_root *root, unsigned topics)
 	host->devices_fact = mp_fact_known(host, "/" MP_PATH_PCI_DEVICES, "");
 	if (topics & MP_TOPIC_DETAILS)
 		libpci = mp_libpci_new(host, NULL, 0, &why);
+	if (topics & MP_TOPIC_DETAILS && mp_root_is_live(root))
+		hanging = mp_hang_find((const char *const *)names, look_at_override, root,
+			LOCK_MILLISECONDS);
 	for (char **name = names; *name; name++)
-		probe_device(host, root, *name, topics, libpci, why);
+		probe_device(host, root, *name, topics, libpci, why, hanging);
 	g_ptr_array_sort(host->devices, compare_devices);
 	host->devices_fact.text = mp_host_strf(host, "%u device%s", host->devices->len,
 		MP_PLURAL(host->devices->len));

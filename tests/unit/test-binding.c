@@ -344,6 +344,10 @@ static void the_driver_now(void **state G_GNUC_UNUSED)
 
 	setup(&x, "metis");
 	expect(&x, "binding-effective", MP_INFO, "No driver");
+	x.card.driver_override =
+		(struct mp_fact){ .know = MP_UNKNOWN, .why = "an unbind hangs" };
+	expect(&x, "binding-effective", MP_UNSURE, "an unbind hangs");
+	x.card.driver_override = absent();
 	x.card.driver = known("vfio-pci");
 	expect(&x, "binding-effective", MP_PASS, "vfio-pci");
 	x.card.driver = known("axl");

@@ -91,6 +91,14 @@ void mp_check_binding_effective(struct mp_check_ctx *ctx)
 	} else if (device->driver.know == MP_KNOWN) {
 		judge_other_driver(ctx, device);
 		return;
+	} else if (override->know == MP_UNKNOWN) {
+		f = mp_check_say(ctx, MP_UNSURE,
+			"No driver has the device, and whether one may take it is not known: %s",
+			override->why ? override->why
+				      : "driver_override could not be read");
+		mp_finding_remedy(f,
+			"dmesg | grep 'blocked for more than': an unbind that hangs ends with a "
+			"reboot only");
 	} else {
 		f = mp_check_say(ctx, MP_INFO,
 			"No driver has the device: VFIO can take it when the VM starts");

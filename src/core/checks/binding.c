@@ -43,7 +43,9 @@ const struct mp_check mp_checks_binding[] = {
 		"may have it. Compared with what the configuration would do: a driver that has the "
 		"device in spite of it shows a configuration that is not in effect yet.\n\n"
 		"A driver_override to something else than vfio-pci stops Proxmox too: its write to "
-		"new_id and bind cannot pass it (pci_match_device() in drivers/pci/pci-driver.c).\n\n"
+		"new_id and bind cannot pass it (pci_match_device() in drivers/pci/pci-driver.c). The kernel answers what "
+		"driver_override is only while no driver's bind or unbind is under way: where one hangs, "
+		"it is unknown.\n\n"
 		"What to do: rebuild the initramfs and reboot, or bind by hand as shown.",
 		mp_check_binding_effective },
 	{ "binding-early", MP_SCOPE_DEVICE, "vfio-pci comes before the host's driver",
