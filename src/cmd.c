@@ -14,8 +14,9 @@ const struct mp_render_ops *mp_cmd_format(const char *format, GError **error)
 	const struct mp_render_ops *ops = mp_render_find(format ? format : "text");
 
 	if (!ops)
-		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "there is no format '%s'",
-			format);
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"there is no format '%s' (there are: %s)", format,
+			mp_render_names());
 	else if (ops->prepare && !ops->prepare(error))
 		return NULL;
 	return ops;
@@ -27,11 +28,11 @@ static unsigned terminal_width(void)
 	struct winsize size;
 	uint64_t number;
 
-	if (columns && mp_parse_uint(columns, 10, &number) && number >= 40 &&
-		number <= 1000)
-		return (unsigned)number;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-		return size.ws_col;
+	/* Narrower than 40 nothing fits any more: lines may then be cut by the terminal. */
+	if (columns && mp_parse_uint(columns, 10, &number) && number && number <= 1000)
+		return MAX((unsigned)number, 40);
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+		return MAX(size.ws_col, 40);
 	return isatty(STDOUT_FILENO) ? 80 : 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -99,6 +100,12 @@ struct mp_host *mp_host_load(struct mp_root *root, unsigned topics, GError **err
 	struct mp_stat st;
 	int err = mp_root_stat(root, "sys", &st);
 
+	if (err == -ENOENT) {
+		g_set_error(error, MP_ERROR, MP_ERROR_INPUT,
+			"%s: cannot read as a host: there is no directory sys in it",
+			mp_root_name(root));
+		return NULL;
+	}
 	if (err < 0) {
 		g_autofree char *where = g_strdup_printf("%s: sys", mp_root_name(root));
 

@@ -18,3 +18,16 @@ const struct mp_render_ops *mp_render_find(const char *name)
 			return formats[i];
 	return NULL;
 }
+
+const char *mp_render_names(void)
+{
+	static char names[64];
+
+	if (*names)
+		return names;
+	for (size_t i = 0; i < G_N_ELEMENTS(formats); i++) {
+		g_strlcat(names, i ? ", " : "", sizeof(names));
+		g_strlcat(names, formats[i]->name, sizeof(names));
+	}
+	return names;
+}

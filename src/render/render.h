@@ -60,5 +60,7 @@ extern const struct mp_render_ops mp_render_text, mp_render_json, mp_render_juni
 
 /* The format called NAME, or NULL. */
 const struct mp_render_ops *mp_render_find(const char *name);
+/* "text, json, junit" */
+const char *mp_render_names(void);
 
 #endif

@@ -115,7 +115,7 @@ look() {
 @test "what is no host is refused" {
 	mkdir empty
 	metis 3 list --sysroot empty
-	[[ $stderr == *'empty: sys: cannot look at it as a host: No such file or directory'* ]] || fail "$stderr"
+	[[ $stderr == *'empty: cannot read as a host: there is no directory sys in it'* ]] || fail "$stderr"
 	metis 3 list --sysroot nowhere
 	[[ $stderr == *'nowhere: cannot open as a host: No such file or directory'* ]] || fail "$stderr"
 	metis 3 list --sysroot canary

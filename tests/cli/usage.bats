@@ -110,3 +110,18 @@ load helpers
 	LC_ALL=de_DE.UTF-8 metis 2 preflight --frobnicate
 	[[ $stderr == *"nknown option"* ]]
 }
+
+@test "an unknown format is answered with those there are" {
+	metis 2 preflight --format yaml
+	assert_usage_error
+	[[ $stderr == *"there is no format 'yaml' (there are: text, json, junit)"* ]] || fail "$stderr"
+}
+
+@test "a very narrow terminal gets lines of 40 columns, not endless ones" {
+	COLUMNS=20 metis preflight --sysroot "$(host forum-node)"
+	local narrow=$output
+	COLUMNS=40 metis preflight --sysroot "$(host forum-node)"
+	assert_equal "$narrow" "$output"
+	COLUMNS=200 metis preflight --sysroot "$(host forum-node)"
+	[ "$narrow" != "$output" ]
+}

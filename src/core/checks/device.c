@@ -52,10 +52,9 @@ const struct mp_check mp_checks_device[] = {
 		"reads as all ones until the machine restarts.\n\n"
 		"Decided by the attribute power_state (Linux 5.12 and later; before, by "
 		"the "
-		"power management capability). D3cold is a warning, and a failure when "
-		"the "
-		"device does not answer either. vfio-pci's option disable_idle_d3=1 "
-		"keeps "
+		"power management capability). D3cold is a warning. A device that does "
+		"not answer has no state to judge, since the kernel calls that D3cold "
+		"too: see device-responds. vfio-pci's option disable_idle_d3=1 keeps "
 		"unused devices in D0.",
 		mp_check_device_power_state,
 	},

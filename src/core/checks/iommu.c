@@ -443,12 +443,17 @@ const struct mp_check mp_checks_iommu[] = {
 			   "For most cards this is harmless: they are reset before and "
 			   "after use. A card that keeps memory windows or interrupt "
 			   "messages in registers of its own and survives a reset with "
-			   "them may write into host memory: then it is a warning. It "
+			   "them may write into host memory: then it is a warning, unless "
+			   "it sleeps in D3, where a function sends no requests. It "
 			   "also changes what the kernel log can show: with iommu=pt a "
 			   "write fault (reason 05) is only possible while a VM has the "
 			   "card.\n\n"
 			   "Decided by /sys/kernel/iommu_groups/N/type, which shows the "
-			   "default domain even while VFIO owns the group.",
+			   "default domain even while VFIO owns the group, the profile of "
+			   "the card, and its power_state.\n\n"
+			   "What to do: never load the card's driver on this host, or "
+			   "remove iommu=pt, which costs the host's own devices some "
+			   "throughput.",
 		.run = iommu_default_domain },
 	{ .id = "iommu-address-width",
 		.scope = MP_SCOPE_HOST,
