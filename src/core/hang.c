@@ -32,8 +32,8 @@ static G_GNUC_NORETURN void look_at_all(
 }
 
 /* How many of NAMES were answered; *hangs: the next one was not, in time. */
-static guint count_answers(
-	const char *const *names, mp_hang_look look, void *user, int milliseconds, bool *hangs)
+static guint count_answers(const char *const *names, mp_hang_look look, void *user,
+	int milliseconds, bool *hangs)
 {
 	struct pollfd wait = { .events = POLLIN };
 	guint count = 0;

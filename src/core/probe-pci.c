@@ -53,9 +53,10 @@ static void unreadable(struct mp_host *host, struct mp_pci *device, int err)
 
 /*
  * Reading driver_override takes the lock of the device (driver_override_show() in
- * drivers/pci/pci-sysfs.c, Linux 5.15 to 6.19 at least), which a driver's probe or remove
- * keeps for as long as it takes. After an unbind that hangs, the read would as well, and
- * beyond any signal.
+ * drivers/pci/pci-sysfs.c; no longer since "PCI: use generic driver_override
+ * infrastructure", Linux 7.1 and backported to 7.0), which a driver's probe or remove keeps
+ * for as long as it takes. After an unbind that hangs, the read would as well, and beyond
+ * any signal.
  */
 #define LOCK_MILLISECONDS 3000
 
@@ -136,8 +137,8 @@ void mp_probe_pci(struct mp_host *host, struct mp_root *root, unsigned topics)
 	for (char **name = names; *name; name++)
 		probe_device(host, root, *name, topics, libpci, why, hanging);
 	g_ptr_array_sort(host->devices, compare_devices);
-	host->devices_fact.text = mp_host_strf(host, "%u device%s", host->devices->len,
-		MP_PLURAL(host->devices->len));
+	host->devices_fact.text = mp_host_strf(
+		host, "%u device%s", host->devices->len, MP_PLURAL(host->devices->len));
 	mp_probe_pci_tree(host, root, topics);
 	if (topics & MP_TOPIC_DETAILS)
 		mp_probe_pci_slots(host, root);

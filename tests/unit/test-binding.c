@@ -153,7 +153,8 @@ static void config_of_the_binding(void **state G_GNUC_UNUSED)
 
 	setup(&x, "metis");
 	expect(&x, "binding-config", MP_WARN, "metis takes the card");
-	expect_remedy(&x, "printf '%s\\n' 'options vfio-pci ids=1f9d:1100' 'softdep metis pre: vfio-pci' > /etc");
+	expect_remedy(&x,
+		"printf '%s\\n' 'options vfio-pci ids=1f9d:1100' 'softdep metis pre: vfio-pci' > /etc");
 	expect(&x, "binding-early", MP_SKIP, "");
 	expect(&x, "initramfs-binding", MP_SKIP, "");
 

@@ -155,8 +155,10 @@ static void say_direct(struct mp_check_ctx *ctx, unsigned count)
 	bool known, refuses = mp_kernel_at_least(ctx->host, "6.6", &known);
 	struct mp_finding *finding;
 
-	/* Before 6.6 only Intel refused (device_is_rmrr_locked); since then the core
-	 * does, for all (iommu_group_claim_dma_owner / require_direct). */
+	/* Before 6.6 only Intel refused (device_is_rmrr_locked); since commit a48ce36e2786
+	 * the core does, for all (require_direct in __iommu_device_set_domain()), because
+	 * iommu_group_claim_dma_owner() attaches the blocking domain. [U] Whether a stable
+	 * kernel before 6.6 got it was not looked at. */
 	if (known && !refuses && t->cpu_vendor == MP_CPU_AMD) {
 		finding = mp_check_say(ctx, MP_WARN,
 			"Firmware keeps %u memory region%s one to one for %s: kernels "
