@@ -121,6 +121,14 @@ uint32_t mp_pci_config32(const struct mp_pci *device, unsigned offset)
 	       (uint32_t)mp_pci_config16(device, offset + 2) << 16;
 }
 
+bool mp_pci_path_unknown(const struct mp_pci *device)
+{
+	/* 256 buses: ends a walk through parents that loop. */
+	for (unsigned depth = 0; device->parent && depth < 256; depth++)
+		device = device->parent;
+	return device->parent || device->place_unknown;
+}
+
 bool mp_pci_id_unknown(const struct mp_pci *device)
 {
 	return device->vendor == 0xffff ||

@@ -79,6 +79,7 @@ struct mp_pci {
 	const char *vendor_name, *device_name, *class_name; /* NULL when not in pci.ids */
 
 	struct mp_pci *parent;  /* the bridge above, NULL on a root bus */
+	bool place_unknown;     /* no parent, but that does not mean a root bus */
 	GPtrArray *children;    /* struct mp_pci * directly below; NULL when none */
 	struct mp_group *group; /* NULL: in no IOMMU group, or not known (group_fact) */
 	struct mp_fact group_fact; /* the link iommu_group: "22" */
@@ -139,6 +140,8 @@ uint32_t mp_pci_config32(const struct mp_pci *device, unsigned offset);
 /* True for PCI-PCI bridges (header type 1) and CardBus (2), and by class where the header
  * could not be read. What Linux' pci_is_bridge() says, plus the fallback. */
 bool mp_pci_is_bridge(const struct mp_pci *device);
+/* True if the way from the device up to a root bus is not known to its end. */
+bool mp_pci_path_unknown(const struct mp_pci *device);
 /* True if vendor or device could not be read: then they hold 0xffff, which is no id. */
 bool mp_pci_id_unknown(const struct mp_pci *device);
 /* "1f9d:1100" */

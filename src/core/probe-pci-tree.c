@@ -13,15 +13,18 @@
  * the bridge, or the root bus ("pci0000:00"):
  * "../../../devices/pci0000:00/0000:00:01.0/BDF".
  */
-static struct mp_pci *parent_in_path(const struct mp_host *host, const char *target)
+static struct mp_pci *parent_in_path(
+	const struct mp_host *host, const char *target, bool *unknown)
 {
 	const char *last = strrchr(target, '/');
 	const char *above = last ? memrchr(target, '/', (size_t)(last - target)) : NULL;
 
+	*unknown = true;
 	if (!above)
 		return NULL;
 	g_autofree char *name = g_strndup(above + 1, (gsize)(last - above - 1));
 
+	*unknown = !g_str_has_prefix(name, "pci");
 	return g_hash_table_lookup(host->by_bdf, name);
 }
 
@@ -91,7 +94,8 @@ void mp_probe_pci_tree(struct mp_host *host, struct mp_root *root, unsigned topi
 		g_autofree char *target = NULL;
 
 		if (mp_dir_readlink(dir, device->bdf, &target) == 0) {
-			set_parent(host, device, parent_in_path(host, target));
+			set_parent(host, device,
+				parent_in_path(host, target, &device->place_unknown));
 			continue;
 		}
 		if (!bridges)
@@ -99,6 +103,8 @@ void mp_probe_pci_tree(struct mp_host *host, struct mp_root *root, unsigned topi
 		set_parent(host, device,
 			g_hash_table_lookup(
 				bridges, bus_key(device->domain, device->bus)));
+		/* Bus 0 of a domain is behind no bridge. */
+		device->place_unknown = device->bus != 0;
 	}
 }
 

@@ -70,6 +70,8 @@ severity() {
 		device-power-state - $card/power_state
 		device-link - $card/max_link_width
 		device-reset-method - $card/reset_method
+		device-dma-alias - $card /sys/bus/pci/devices/0000:85:00.0/config
+		group-acs-path - $card /sys/bus/pci/devices/0000:85:00.0/config
 		device-siblings-same-id --device=0000:86:00.0 $card/device
 		card-interrupt-delivery --device=0000:86:00.0 $card/vendor
 		card-host-driver-loaded --device=0000:86:00.0 $card/device
@@ -98,6 +100,8 @@ severity() {
 		kernel-lockdown - /sys/kernel/security/lockdown
 		memory-headroom - /proc/meminfo
 		posted-interrupts - /sys/class/iommu
+		unsafe-interrupts-off - /etc/modprobe.d
+		unsafe-interrupts-off - /proc/cmdline
 		vfio-modules - /lib/modules
 		vm-cpu-address-width --vm=101 /sys/bus/pci/devices
 		vm-device-conflict --vm=101 /sys/bus/pci/devices

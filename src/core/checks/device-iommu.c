@@ -416,6 +416,13 @@ static void device_dma_alias(struct mp_check_ctx *ctx)
 		mp_finding_remedy(finding, "run this program as root: capabilities of "
 					   "bridges are readable by root only");
 		mp_finding_fact(finding, &unknown->config_fact);
+	} else if (mp_pci_path_unknown(device)) {
+		finding = mp_check_say(ctx, MP_UNSURE,
+			"It is not known under which number requests of %s arrive: what "
+			"is above it cannot be told",
+			device->bdf);
+		mp_finding_remedy(finding, "run on the live host: lspci -PP -s %s",
+			device->bdf);
 	} else {
 		finding = mp_check_say(ctx, MP_PASS,
 			"DMA of %s arrives under its own number: PCIe all the way, and "

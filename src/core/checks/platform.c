@@ -134,6 +134,20 @@ static const char *unsafe_on_cmdline(const struct mp_host *host)
 	return NULL;
 }
 
+/* Where the option could stand, and could not be read; or NULL. */
+static const struct mp_fact *unread_option(const struct mp_host *host)
+{
+	const struct mp_fact *cmdline = mp_running_cmdline_fact(host);
+
+	for (guint i = 0; host->modules && i < host->modules->unreadable->len; i++) {
+		const struct mp_fact *fact = host->modules->unreadable->pdata[i];
+
+		if (fact->source && strstr(fact->source, "/modprobe.d"))
+			return fact;
+	}
+	return cmdline->know == MP_UNKNOWN && cmdline->source ? cmdline : NULL;
+}
+
 static void unsafe_interrupts_off(struct mp_check_ctx *ctx)
 {
 	const struct mp_iommu *iommu = mp_iommu_or_none(ctx->host);
@@ -142,6 +156,7 @@ static void unsafe_interrupts_off(struct mp_check_ctx *ctx)
 	const struct mp_modprobe_line *option = unsafe_option(ctx->host);
 	const char *parameter = unsafe_on_cmdline(ctx->host);
 	bool now = says_yes(vfio->text) || says_yes(iommufd->text);
+	const struct mp_fact *unread;
 	struct mp_finding *finding;
 
 	if (now || option || parameter) {
@@ -162,6 +177,14 @@ static void unsafe_interrupts_off(struct mp_check_ctx *ctx)
 				"find who set it: grep -r allow_unsafe_interrupts "
 				"/etc/modprobe.d /etc/kernel /etc/default/grub*; "
 				"delete it there, then reboot");
+	} else if ((unread = unread_option(ctx->host))) {
+		finding = mp_check_say(ctx, MP_UNSURE,
+			"Whether the next load of VFIO asks for interrupt remapping is not "
+			"known: %s could not be read",
+			unread->source);
+		mp_finding_fact(finding, unread);
+		mp_finding_remedy(finding,
+			"look for allow_unsafe_interrupts there: it must not be set");
 	} else if (vfio->know == MP_UNKNOWN || iommufd->know == MP_UNKNOWN) {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"It is not known whether VFIO may hand out cards without "
