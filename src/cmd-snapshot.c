@@ -75,20 +75,28 @@ static GString *text_of(struct mp_root *root, struct mp_snapshot *snapshot)
 	return mp_snapshot_text(snapshot, &header);
 }
 
-/* Takes the name, so that nobody else's file is overwritten. */
-static bool reserve(const char *path, GError **error)
+/*
+ * Takes the name, so that nobody else's file is overwritten. The mode has to be right from
+ * here on, because g_file_set_contents_full() may keep that of an existing file (GLib 2.84
+ * does, 2.74 does not).
+ */
+static bool reserve(const char *path, mode_t mode, GError **error)
 {
 	struct stat st;
 	int fd;
 
 	if (opt_force && lstat(path, &st) == 0) {
-		if (S_ISREG(st.st_mode))
-			return true;
+		if (S_ISREG(st.st_mode)) {
+			if (!(st.st_mode & 0777 & ~mode) || chmod(path, mode) == 0)
+				return true;
+			mp_error_set_errno(error, -errno, path, "restrict its mode");
+			return false;
+		}
 		g_set_error(error, MP_ERROR, MP_ERROR_IO,
 			"%s: cannot write: it is not a regular file", path);
 		return false;
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, mode);
 	if (fd >= 0) {
 		close(fd);
 		return true;
@@ -111,7 +119,7 @@ static bool write_out(const GString *text, GError **error)
 		fwrite(text->str, 1, text->len, stdout); /* main() checks stdout */
 		return true;
 	}
-	if (!reserve(opt_output, error))
+	if (!reserve(opt_output, (mode_t)mode, error))
 		return false;
 	if (g_file_set_contents_full(opt_output, text->str, (gssize)text->len,
 		    G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, mode,
