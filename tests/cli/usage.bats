@@ -125,3 +125,11 @@ load helpers
 	COLUMNS=200 metis preflight --sysroot "$(host forum-node)"
 	[ "$narrow" != "$output" ]
 }
+
+@test "--vm does not wait at a named pipe, and takes what a shell hands over" {
+	mkfifo "$BATS_TEST_TMPDIR/pipe.conf"
+	metis 3 preflight --vm "$BATS_TEST_TMPDIR/pipe.conf" --sysroot "$(host forum-node)"
+	[[ $stderr == *"pipe.conf: cannot read as a VM configuration: not a regular file"* ]] || fail "$stderr"
+	metis preflight --sysroot "$(host forum-node)" --check vm-machine \
+		--vm <(printf 'machine: q35\nhostpci0: 0000:86:00.0,pcie=1\n')
+}
