@@ -126,7 +126,7 @@ bool mp_pci_path_unknown(const struct mp_pci *device)
 	/* 256 buses: ends a walk through parents that loop. */
 	for (unsigned depth = 0; device->parent && depth < 256; depth++)
 		device = device->parent;
-	return device->parent || device->place_unknown;
+	return device->place_unknown;
 }
 
 bool mp_pci_id_unknown(const struct mp_pci *device)

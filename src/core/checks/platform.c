@@ -138,9 +138,10 @@ static const char *unsafe_on_cmdline(const struct mp_host *host)
 static const struct mp_fact *unread_option(const struct mp_host *host)
 {
 	const struct mp_fact *cmdline = mp_running_cmdline_fact(host);
+	const GPtrArray *unreadable = host->modules ? host->modules->unreadable : NULL;
 
-	for (guint i = 0; host->modules && i < host->modules->unreadable->len; i++) {
-		const struct mp_fact *fact = host->modules->unreadable->pdata[i];
+	for (guint i = 0; unreadable && i < unreadable->len; i++) {
+		const struct mp_fact *fact = unreadable->pdata[i];
 
 		if (fact->source && strstr(fact->source, "/modprobe.d"))
 			return fact;
