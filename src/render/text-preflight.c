@@ -239,6 +239,20 @@ static void put_evidence(struct mp_page *page, const struct mp_finding *finding)
 	}
 }
 
+static bool same_evidence(const struct mp_finding *a, const struct mp_finding *b)
+{
+	if (a->evidence->len != b->evidence->len)
+		return false;
+	for (guint i = 0; i < a->evidence->len; i++) {
+		const struct mp_evidence *x = a->evidence->pdata[i];
+		const struct mp_evidence *y = b->evidence->pdata[i];
+
+		if (strcmp(x->source, y->source) != 0 || strcmp(x->value, y->value) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* The next finding of the section after INDEX, if it is of the same check. */
 static const struct mp_finding *sibling(const struct mp_preflight_report *report,
 	guint index, const struct section *section)
@@ -278,8 +292,8 @@ static void put_heading(struct mp_page *page, const struct mp_finding *finding,
 	mp_page_para(page, 0, section->hue, label, 0, finding->subject);
 }
 
-/* A check's findings about several devices share one heading, and the remedy if it is the
- * same: a card with four endpoints has one problem, not four. */
+/* A check's findings about several devices share one heading, and evidence and remedy
+ * where they are the same: a card with four endpoints has one problem, not four. */
 static void put_finding(struct mp_page *page, const struct mp_preflight_report *report,
 	guint index, const struct section *section, const char **heading)
 {
@@ -298,7 +312,8 @@ static void put_finding(struct mp_page *page, const struct mp_preflight_report *
 
 		mp_page_para(page, INDENT, MP_FAINT, "Waived", LABEL, text);
 	}
-	put_evidence(page, finding);
+	if (!other || !same_evidence(finding, other))
+		put_evidence(page, finding);
 	if (finding->remedy && !(other && g_strcmp0(finding->remedy, other->remedy) == 0))
 		mp_page_para(page, INDENT, MP_BOLD, "Do", LABEL, finding->remedy);
 }
