@@ -178,7 +178,13 @@ static struct mp_fact lockdown(struct mp_host *host, struct mp_root *root)
 	static const char *const levels[] = { "none", "integrity", "confidentiality" };
 	struct mp_fact file = mp_fact_read(host, root, "sys/kernel/security/lockdown");
 	g_auto(GStrv) words = NULL;
+	struct mp_stat st;
 
+	/* A kernel without lockdown lacks this file, one whose securityfs is not mounted
+	 * lacks all of them; `lsm` is always there. */
+	if (file.know == MP_ABSENT &&
+		mp_root_stat(root, "sys/kernel/security/lsm", &st) == -ENOENT)
+		return mp_fact_unknown(host, file.source, "securityfs is not mounted");
 	if (file.know != MP_KNOWN)
 		return file;
 	words = g_strsplit(file.text, " ", -1);

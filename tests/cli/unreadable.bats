@@ -105,6 +105,7 @@ severity() {
 		vfio-modules - /lib/modules
 		vm-cpu-address-width --vm=101 /sys/bus/pci/devices
 		vm-device-conflict --vm=101 /sys/bus/pci/devices
+		vm-device-conflict --vm=101 /run/qemu-server/pci-id-reservations
 		vm-hostpci --vm=101 /sys/bus/pci/devices
 	EOF
 	assert_equal "$failed" ''

@@ -105,6 +105,7 @@ static void world_init(struct world *w)
 	host->guests->storages = mp_host_array(host);
 	host->guests->pve = host->guests->vms_fact = known(w, "yes");
 	host->guests->mappings_fact = host->guests->storages_fact = known(w, "read");
+	host->guests->reservations_fact = known(w, "read");
 	host->guests->node = known(w, "pve1");
 	host->iommu = mp_host_alloc(host, sizeof(*host->iommu));
 	host->iommu->units = mp_host_array(host);
@@ -398,6 +399,9 @@ static void conflicts(void **state G_GNUC_UNUSED)
 	expect_finding(&w, "vm-device-conflict", MP_FAIL, "is in use");
 	held.detail = "held by VM 101, which runs (pid 7)";
 	expect_finding(&w, "vm-device-conflict", MP_PASS, "No other VM");
+	w.host->guests->reservations_fact = mp_fact_unknown(w.host, "x", "y");
+	expect_finding(&w, "vm-device-conflict", MP_UNSURE, "reservations could not be read");
+	w.host->guests->reservations_fact = known(&w, "read");
 	w.host->guests->vms_fact = mp_fact_unknown(w.host, "x", "y");
 	expect_finding(&w, "vm-device-conflict", MP_UNSURE, "could not be read");
 	world_clear(&w);

@@ -556,7 +556,7 @@ static void secrets_are_gone(void **state G_GNUC_UNUSED)
 static void replacements_agree(void **state G_GNUC_UNUSED)
 {
 	struct sysroot s;
-	g_autofree char *text = NULL, *conf = NULL, *target = NULL;
+	g_autofree char *text = NULL, *target = NULL;
 	g_autoptr(mp_root) root = NULL;
 
 	plant_secrets(&s);

@@ -318,6 +318,11 @@ void mp_check_vm_device_conflict(struct mp_check_ctx *ctx)
 			"It is not known whether another VM has a device of VM %s: the list of "
 			"VMs could not be read",
 			vm->id);
+	if (guests && guests->reservations_fact.know == MP_UNKNOWN)
+		mp_points_add(&points, MP_UNSURE, g_strdup("run this program as root"),
+			"It is not known whether a running VM has reserved a device of VM %s: "
+			"the reservations could not be read",
+			vm->id);
 	fine = g_strdup_printf("No other VM of this host has a device of VM %s", vm->id);
 	finding = mp_points_say(&points, ctx, MP_PASS, fine);
 	/* Who holds a group open is seen on the live host only. */
