@@ -14,7 +14,8 @@ struct mp_group {
 	unsigned id;         /* sparse: not an index */
 	struct mp_fact type; /* "DMA", "DMA-FQ", "identity", "unmanaged", "blocked" */
 	struct mp_fact reserved_fact;
-	struct mp_fact devices_fact; /* the list of members; not set where links were enough */
+	struct mp_fact
+		devices_fact; /* the list of members; not set where links were enough */
 	const struct mp_reserved *reserved;
 	size_t reserved_count;
 	GPtrArray *members; /* struct mp_pci * */

@@ -138,8 +138,8 @@ static void read_grub_defaults(
 			host, "/etc/default/grub: GRUB_CMDLINE_LINUX_DEFAULT", problem);
 		boot->grub_linux = mp_fact_errno(
 			host, "/etc/default/grub: GRUB_CMDLINE_LINUX", problem);
-		boot->grub_entry = mp_fact_errno(
-			host, "/etc/default/grub: GRUB_DEFAULT", problem);
+		boot->grub_entry =
+			mp_fact_errno(host, "/etc/default/grub: GRUB_DEFAULT", problem);
 		return;
 	}
 	boot->grub_default = grub_variable(host, grub, "GRUB_CMDLINE_LINUX_DEFAULT");

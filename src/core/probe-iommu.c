@@ -90,8 +90,8 @@ static void probe_devices(
 
 		g_ptr_array_add(unit->devices, (char *)mp_host_str(host, clean));
 	}
-	unit->devices_fact = mp_fact_known(
-		host, source, mp_host_strf(host, "%u device%s", unit->devices->len,
+	unit->devices_fact = mp_fact_known(host, source,
+		mp_host_strf(host, "%u device%s", unit->devices->len,
 			MP_PLURAL(unit->devices->len)));
 }
 
@@ -140,7 +140,7 @@ static void probe_units(struct mp_host *host, struct mp_root *root, struct mp_io
 		probe_unit(host, root, t, *name);
 	t->class_fact = mp_fact_known(host, "/" CLASS,
 		t->units->len ? mp_host_strf(host, "%u unit%s", t->units->len,
-			MP_PLURAL(t->units->len))
+					MP_PLURAL(t->units->len))
 			      : "no unit");
 }
 

@@ -139,9 +139,9 @@ static void probe_kernels(struct mp_host *host, struct mp_root *root)
 		add_kernel(host, root, releases->pdata[i],
 			running.know == MP_KNOWN ? running.text : "",
 			(const char *const *)modaliases->pdata);
-	host->modules->kernels_fact = mp_fact_known(
-		host, "/lib/modules", mp_host_strf(host, "%u kernel%s", releases->len,
-			MP_PLURAL(releases->len)));
+	host->modules->kernels_fact = mp_fact_known(host, "/lib/modules",
+		mp_host_strf(
+			host, "%u kernel%s", releases->len, MP_PLURAL(releases->len)));
 }
 
 /* --- configuration directories --- */

@@ -193,7 +193,8 @@ static const struct {
 	{ "vm-config-valid", GOOD "colour: blue\n", MP_WARN, "unknown setting" },
 	{ "vm-config-valid", GOOD "[my section]\nx: y\n", MP_WARN, "unknown section" },
 	{ "vm-config-valid", GOOD "memory: 4096\n", MP_INFO, "already" },
-	{ "vm-config-valid", GOOD "[PENDING]\nmemory: 1024\n", MP_INFO, "1 change waits" },
+	{ "vm-config-valid", GOOD "[PENDING]\nmemory: 1024\n", MP_INFO,
+		"1 change waits" },
 	{ "vm-config-valid", GOOD "template: 1\n", MP_WARN, "template" },
 
 	{ "vm-machine", GOOD, MP_PASS, "q35" },
@@ -400,7 +401,8 @@ static void conflicts(void **state G_GNUC_UNUSED)
 	held.detail = "held by VM 101, which runs (pid 7)";
 	expect_finding(&w, "vm-device-conflict", MP_PASS, "No other VM");
 	w.host->guests->reservations_fact = mp_fact_unknown(w.host, "x", "y");
-	expect_finding(&w, "vm-device-conflict", MP_UNSURE, "reservations could not be read");
+	expect_finding(
+		&w, "vm-device-conflict", MP_UNSURE, "reservations could not be read");
 	w.host->guests->reservations_fact = known(&w, "read");
 	w.host->guests->vms_fact = mp_fact_unknown(w.host, "x", "y");
 	expect_finding(&w, "vm-device-conflict", MP_UNSURE, "could not be read");

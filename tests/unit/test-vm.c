@@ -415,12 +415,14 @@ static void vm_is_found(void **state G_GNUC_UNUSED)
 
 	g_ptr_array_add(guests->vms, parse(host, "memory: 4096\n"));
 	assert_non_null(mp_vm_find(host, "101", &error));
-	guests->vms_fact = mp_fact_errno(host, "/etc/pve/nodes/pve1/qemu-server", -EACCES);
+	guests->vms_fact =
+		mp_fact_errno(host, "/etc/pve/nodes/pve1/qemu-server", -EACCES);
 	assert_null(mp_vm_find(host, "102", &error));
 	assert_int_equal(error->code, MP_ERROR_DENIED);
 	assert_non_null(strstr(error->message, "nodes/pve1/qemu-server"));
 	g_clear_error(&error);
-	guests->vms_fact = mp_fact_known(host, "/etc/pve/nodes/pve1/qemu-server", "listed");
+	guests->vms_fact =
+		mp_fact_known(host, "/etc/pve/nodes/pve1/qemu-server", "listed");
 	assert_null(mp_vm_find(host, "102", &error));
 	assert_int_equal(error->code, MP_ERROR_NOT_FOUND);
 	assert_non_null(strstr(error->message, "pve1"));

@@ -421,8 +421,8 @@ static void device_dma_alias(struct mp_check_ctx *ctx)
 			"It is not known under which number requests of %s arrive: what "
 			"is above it cannot be told",
 			device->bdf);
-		mp_finding_remedy(finding, "run on the live host: lspci -PP -s %s",
-			device->bdf);
+		mp_finding_remedy(
+			finding, "run on the live host: lspci -PP -s %s", device->bdf);
 	} else {
 		finding = mp_check_say(ctx, MP_PASS,
 			"DMA of %s arrives under its own number: PCIe all the way, and "

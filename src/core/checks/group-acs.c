@@ -185,8 +185,8 @@ void mp_check_group_acs_path(struct mp_check_ctx *ctx)
 	} else if (mp_pci_path_unknown(device)) {
 		finding = mp_check_say(ctx, MP_UNSURE,
 			"%s: which ports are on its way could not be told.", device->bdf);
-		mp_finding_remedy(finding, "Run on the live host: lspci -PP -s %s.",
-			device->bdf);
+		mp_finding_remedy(
+			finding, "Run on the live host: lspci -PP -s %s.", device->bdf);
 	} else if (!device->parent) {
 		finding = mp_check_say(ctx, MP_PASS,
 			"%s sits on a root bus: no port is on its way", device->bdf);

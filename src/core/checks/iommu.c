@@ -434,26 +434,27 @@ const struct mp_check mp_checks_iommu[] = {
 	{ .id = "iommu-default-domain",
 		.scope = MP_SCOPE_HOST,
 		.title = "waiting cards cannot reach host memory",
-		.explain = "Each IOMMU group has a default domain for the time when no "
-			   "VM uses it. \"DMA\" translates: the card reaches what a host "
-			   "driver mapped, nothing else. \"identity\" (iommu=pt, or a "
-			   "kernel built so) lets it reach all memory, for speed. A card "
-			   "that is bound to vfio-pci but not opened sits in that "
-			   "default domain.\n\n"
-			   "For most cards this is harmless: they are reset before and "
-			   "after use. A card that keeps memory windows or interrupt "
-			   "messages in registers of its own and survives a reset with "
-			   "them may write into host memory: then it is a warning, unless "
-			   "it sleeps in D3, where a function sends no requests. It "
-			   "also changes what the kernel log can show: with iommu=pt a "
-			   "write fault (reason 05) is only possible while a VM has the "
-			   "card.\n\n"
-			   "Decided by /sys/kernel/iommu_groups/N/type, which shows the "
-			   "default domain even while VFIO owns the group, the profile of "
-			   "the card, and its power_state.\n\n"
-			   "What to do: never load the card's driver on this host, or "
-			   "remove iommu=pt, which costs the host's own devices some "
-			   "throughput.",
+		.explain =
+			"Each IOMMU group has a default domain for the time when no "
+			"VM uses it. \"DMA\" translates: the card reaches what a host "
+			"driver mapped, nothing else. \"identity\" (iommu=pt, or a "
+			"kernel built so) lets it reach all memory, for speed. A card "
+			"that is bound to vfio-pci but not opened sits in that "
+			"default domain.\n\n"
+			"For most cards this is harmless: they are reset before and "
+			"after use. A card that keeps memory windows or interrupt "
+			"messages in registers of its own and survives a reset with "
+			"them may write into host memory: then it is a warning, unless "
+			"it sleeps in D3, where a function sends no requests. It "
+			"also changes what the kernel log can show: with iommu=pt a "
+			"write fault (reason 05) is only possible while a VM has the "
+			"card.\n\n"
+			"Decided by /sys/kernel/iommu_groups/N/type, which shows the "
+			"default domain even while VFIO owns the group, the profile of "
+			"the card, and its power_state.\n\n"
+			"What to do: never load the card's driver on this host, or "
+			"remove iommu=pt, which costs the host's own devices some "
+			"throughput.",
 		.run = iommu_default_domain },
 	{ .id = "iommu-address-width",
 		.scope = MP_SCOPE_HOST,
