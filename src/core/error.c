@@ -11,9 +11,20 @@ enum mp_exit mp_error_exit(const GError *error)
 {
 	if (error->domain == G_OPTION_ERROR)
 		return MP_EXIT_USAGE;
-	if (error->domain == MP_ERROR && error->code == MP_ERROR_USAGE)
+	if (error->domain != MP_ERROR)
+		return MP_EXIT_FAILURE;
+	switch (error->code) {
+	case MP_ERROR_USAGE:
 		return MP_EXIT_USAGE;
-	return MP_EXIT_FAILURE;
+	case MP_ERROR_CHANGED:
+		return MP_EXIT_FINDING;
+	case MP_ERROR_UNDONE:
+		return MP_EXIT_ROLLED_BACK;
+	case MP_ERROR_STUCK:
+		return MP_EXIT_STUCK;
+	default:
+		return MP_EXIT_FAILURE;
+	}
 }
 
 static enum mp_error code_of(int err)

@@ -22,6 +22,10 @@ enum mp_error {
 	MP_ERROR_NOT_CAPTURED, /* the snapshot does not say */
 	MP_ERROR_LIVE_ONLY,    /* only the live host can tell */
 	MP_ERROR_IO,           /* any other failure of the machine */
+	MP_ERROR_BUSY,    /* another run of this program is at work, or a VM holds it */
+	MP_ERROR_CHANGED, /* somebody else changed since what we would have to undo */
+	MP_ERROR_UNDONE,  /* a change failed, all of it was undone */
+	MP_ERROR_STUCK,   /* a change failed, and so did undoing it */
 };
 
 /* The exit codes of the program: an interface, documented in the manual, tested. */

@@ -50,4 +50,31 @@ struct mp_program_run {
  */
 void mp_programs_run(struct mp_program_run *runs, size_t count, unsigned seconds);
 
+/* --- programs that change the host --- */
+
+struct mp_target;
+
+/* One call of a program in a target: on the live system as it is, else by chroot into it. */
+struct mp_program_call {
+	enum mp_program program;
+	const char *const *args; /* NULL-ended, without the program's name */
+	struct mp_target *target;
+	unsigned seconds; /* then it and all that it started is ended */
+	/* Each line of its output (both streams), and NULL every second. False: end it, the
+	 * user wants to stop. May be NULL. */
+	bool (*line)(void *user, const char *line);
+	void *user;
+	GString *output; /* gets its standard output, at most 1 MiB, or NULL */
+};
+/*
+ * True when it ended with 0. Else the error names the program, how it ended and the last
+ * lines that it wrote. It runs in a process group of its own (a terminal's SIGINT does not
+ * reach it) with standard input at its end and the lock of the target inherited.
+ */
+bool mp_program_call(const struct mp_program_call *call, GError **error);
+/* Is it installed in TARGET (NULL: on this machine)? */
+bool mp_program_there(enum mp_program program, struct mp_target *target);
+/* By the name of its table row; MP_PROGRAMS: not in the allow-list. */
+enum mp_program mp_program_find(const char *name);
+
 #endif

@@ -14,6 +14,9 @@
 #include "core/error.h"
 #include "core/host.h"
 
+struct mp_plan;
+struct mp_wish;
+
 struct mp_render_style {
 	bool color;
 	bool unicode;   /* tree lines and marks outside ASCII */
@@ -42,6 +45,27 @@ struct mp_list_report {
 	enum mp_list_view view;
 };
 
+/* What plan has to show, and setup before it asks. */
+struct mp_plan_report {
+	const struct mp_wish *wish;
+	const struct mp_plan *plan;
+	int exit_code;
+};
+
+struct mp_status_report {
+	const struct mp_host *host;
+	GPtrArray *transactions; /* struct mp_tx: those in force or interrupted */
+	GPtrArray *findings;     /* struct mp_finding: one for each promise */
+	bool reboot_pending;     /* not booted since the last setup */
+	unsigned counts[MP_SEVERITIES];
+	int exit_code;
+};
+
+struct mp_history_report {
+	const char *target;      /* "/" or a directory */
+	GPtrArray *transactions; /* struct mp_tx, the oldest first */
+};
+
 struct mp_render_ops {
 	const char *name; /* "text", "json", "junit" */
 	/* What has to succeed before the others are called; NULL: nothing. */
@@ -54,6 +78,12 @@ struct mp_render_ops {
 	void (*checks)(const struct mp_render_style *, FILE *out); /* --list-checks */
 	void (*explain)(
 		const struct mp_check *, const struct mp_render_style *, FILE *out);
+	void (*plan)(
+		const struct mp_plan_report *, const struct mp_render_style *, FILE *out);
+	void (*status)(const struct mp_status_report *, const struct mp_render_style *,
+		FILE *out);
+	void (*history)(const struct mp_history_report *, const struct mp_render_style *,
+		FILE *out);
 };
 
 extern const struct mp_render_ops mp_render_text, mp_render_json, mp_render_junit;

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * plan.h - from the model of a host and what its admin wants to the ordered steps that make
+ * it so. Pure: reads the model only. Each topic (plan/TOPIC.c) adds to the plan what it
+ * needs; plan.c orders, drops what is so already, and adds the programs that make the
+ * changed files count.
+ */
+#ifndef MP_PLAN_H
+#define MP_PLAN_H
+
+#include "core/binding.h"
+#include "core/host.h"
+#include "core/settings.h"
+#include "core/step.h"
+
+/* What is wanted. All borrowed. */
+struct mp_wish {
+	const struct mp_host *host;
+	struct mp_root *root; /* for the present content of the files to be written */
+	const struct mp_config *config; /* never NULL */
+	GPtrArray *devices;             /* struct mp_pci *: cards to pass through */
+	GPtrArray *profiles;            /* struct mp_profile *, one for each of devices */
+	const char *const *force; /* BDFs that may be taken from the host, or NULL */
+	const char *binding;      /* "auto", "ids", "address" */
+	const char *vm;           /* VMID or NULL: no VM is changed */
+	const char *mapping;      /* name of a resource mapping or NULL */
+	bool hook;                /* install the hookscript for vm */
+};
+
+/* A file as it shall be. */
+struct mp_plan_file {
+	char *path;    /* "/etc/modprobe.d/metis-passthrough.conf" */
+	char *content; /* NULL: shall not be there */
+	uint32_t mode;
+	char *why;
+	bool reboot;
+	unsigned feeds; /* MP_FEEDS_*: what has to be made again when it changes */
+	char *now;      /* present content, NULL: absent. Filled by plan.c */
+	bool changed;
+};
+
+enum mp_feeds {
+	MP_FEEDS_IMAGES = 1 << 0,  /* update-initramfs -u -k all */
+	MP_FEEDS_LOADER = 1 << 1,  /* update-grub or proxmox-boot-tool refresh */
+	MP_FEEDS_SYSTEMD = 1 << 2, /* systemctl daemon-reload */
+	MP_FEEDS_UDEV = 1 << 3,    /* udevadm control --reload */
+};
+
+/* Why there can be no plan, or what the reader should know. */
+struct mp_plan_remark {
+	char *subject; /* "0000:86:00.0", "host", "VM 101" */
+	char *text;    /* a sentence */
+	char *remedy;  /* what to do, or NULL */
+};
+
+/* What a device would get from the files, simulated. */
+struct mp_plan_taken {
+	const struct mp_pci *device;
+	enum mp_bind_outcome now, then; /* next boot as things are, and with the plan */
+	bool wanted;
+};
+
+struct mp_plan {
+	GPtrArray *files;     /* struct mp_plan_file */
+	GPtrArray *steps;     /* struct mp_step, ordered; empty: nothing to do */
+	GPtrArray *obstacles; /* struct mp_plan_remark: one forbids the whole plan */
+	GPtrArray *notes; /* struct mp_plan_remark: also what is deliberately not done */
+	GPtrArray *taken; /* struct mp_plan_taken: wanted devices, and all that change */
+	char *binding;    /* "ids" or "address": what was chosen */
+	json_object *promises; /* see promise.h; owned */
+	bool reboot;
+};
+
+struct mp_plan *mp_plan_make(const struct mp_wish *wish);
+void mp_plan_free(struct mp_plan *plan);
+typedef struct mp_plan mp_plan;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_plan, mp_plan_free)
+
+/* --- for the topics --- */
+
+struct mp_plan_file *mp_plan_add_file(struct mp_plan *plan, const char *path,
+	const char *content, unsigned feeds, const char *why_format, ...)
+	G_GNUC_PRINTF(5, 6);
+void mp_plan_add_obstacle(struct mp_plan *plan, const char *subject, const char *remedy,
+	const char *format, ...) G_GNUC_PRINTF(4, 5);
+void mp_plan_add_note(struct mp_plan *plan, const char *subject, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
+/* Adds {kind, ...} to the promises; OBJECT is taken over. */
+void mp_plan_promise(struct mp_plan *plan, const char *kind, json_object *object);
+/* The head of every generated file, each line after PREFIX ("# "): who wrote it, how to undo
+ * it. Caller frees. */
+char *mp_plan_head(const char *prefix);
+
+void mp_plan_config(struct mp_plan *plan, const struct mp_wish *wish);
+void mp_plan_use(
+	struct mp_plan *plan, const struct mp_wish *wish); /* host uses: obstacles */
+void mp_plan_cmdline(struct mp_plan *plan, const struct mp_wish *wish);
+void mp_plan_binding(struct mp_plan *plan, const struct mp_wish *wish);
+void mp_plan_units(struct mp_plan *plan, const struct mp_wish *wish);
+/* These add steps of their own, after all files and programs. */
+void mp_plan_mapping(struct mp_plan *plan, const struct mp_wish *wish);
+void mp_plan_vm(struct mp_plan *plan, const struct mp_wish *wish);
+
+#endif
