@@ -89,6 +89,11 @@ bool mp_target_copy(struct mp_target *target, const char *from, const char *to,
  * appends those made to MADE (char *, NULL: not wanted), outermost first. */
 bool mp_target_make_dirs(
 	struct mp_target *target, const char *path, GPtrArray *made, GError **error);
+/* Has what others wrote to the file PATH, and its name, on the disk. Not there: fine. */
+bool mp_target_sync(struct mp_target *target, const char *path, GError **error);
+/* Bytes that may still be written where the directory PATH is, as by statvfs(3). */
+bool mp_target_room(
+	struct mp_target *target, const char *path, uint64_t *bytes, GError **error);
 /* Removes an empty directory; not there or not empty: fine. */
 bool mp_target_remove_dir(struct mp_target *target, const char *path, GError **error);
 
@@ -97,5 +102,8 @@ bool mp_target_remove_dir(struct mp_target *target, const char *path, GError **e
  * meanwhile has ended (they inherit it). Held by another: MP_ERROR_BUSY, naming who.
  */
 bool mp_target_lock(struct mp_target *target, GError **error);
+/* The descriptor that holds the lock, for programs to inherit; -1: not locked. Owned by
+ * TARGET, close-on-exec. */
+int mp_target_lock_fd(const struct mp_target *target);
 
 #endif
