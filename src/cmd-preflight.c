@@ -4,25 +4,17 @@
 
 #include <string.h>
 
-#include "cmd.h"
+#include "choose.h"
 #include "core/pci.h"
-#include "core/profile.h"
-#include "core/settings.h"
-#include "core/vm.h"
 
-static char *opt_sysroot, *opt_format, *opt_color, *opt_id, *opt_profile, *opt_vm,
-	*opt_check;
-static char **opt_devices;
+static char *opt_sysroot, *opt_format, *opt_color, *opt_vm, *opt_check;
+static struct mp_choose_options opt_choose;
 static gboolean opt_strict, opt_list_checks, opt_verbose;
 
 static const GOptionEntry options[] = {
-	{ "device", 'd', 0, G_OPTION_ARG_STRING_ARRAY, &opt_devices,
-		"judge the device at BDF (may be given more than once)", "BDF" },
-	{ "id", 0, 0, G_OPTION_ARG_STRING, &opt_id, "judge every device with this id",
-		"VENDOR:DEVICE" },
-	{ "profile", 'p', 0, G_OPTION_ARG_STRING, &opt_profile,
-		"profile name or file; alone: judge every device that it fits",
-		"PROFILE" },
+	MP_OPTION_DEVICE(opt_choose, "judge"),
+	MP_OPTION_ID(opt_choose, "judge"),
+	MP_OPTION_PROFILE(opt_choose, "judge"),
 	{ "vm", 0, 0, G_OPTION_ARG_STRING, &opt_vm,
 		"judge this VM too: its id or a config file", "VM" },
 	{ "check", 'c', 0, G_OPTION_ARG_STRING, &opt_check,
@@ -39,131 +31,9 @@ static const GOptionEntry options[] = {
 	{ NULL },
 };
 
-/* What the user asked about. */
-struct choice {
-	GPtrArray *wanted;  /* struct mp_pci * */
-	GPtrArray *missing; /* char * */
-};
-
-static void want(struct choice *choice, struct mp_pci *device)
-{
-	if (!g_ptr_array_find(choice->wanted, device, NULL))
-		g_ptr_array_add(choice->wanted, device);
-}
-
-static void G_GNUC_PRINTF(2, 3) miss(struct choice *choice, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	g_ptr_array_add(choice->missing, g_strdup_vprintf(format, args));
-	va_end(args);
-}
-
-static bool choose_by_address(
-	const struct mp_host *host, struct choice *choice, GError **error)
-{
-	for (char **bdf = opt_devices; bdf && *bdf; bdf++) {
-		struct mp_pci *device = mp_host_device(host, *bdf);
-		uint32_t domain;
-		uint8_t bus, slot, function;
-
-		if (device) {
-			want(choice, device);
-			continue;
-		}
-		if (!mp_pci_parse_bdf(*bdf, &domain, &bus, &slot, &function)) {
-			g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-				"--device %s: not a PCI address ([DDDD:]BB:DD.F)", *bdf);
-			return false;
-		}
-		miss(choice, "%s (--device)", *bdf);
-	}
-	return true;
-}
-
-static bool choose_by_id(
-	const struct mp_host *host, struct choice *choice, GError **error)
-{
-	uint16_t vendor, device;
-	guint before = choice->wanted->len;
-
-	if (!mp_cmd_parse_id(opt_id, &vendor, &device)) {
-		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-			"--id %s: not VENDOR:DEVICE in hex", opt_id);
-		return false;
-	}
-	for (guint i = 0; i < host->devices->len; i++) {
-		struct mp_pci *candidate = host->devices->pdata[i];
-
-		if (candidate->vendor == vendor && candidate->device == device)
-			want(choice, candidate);
-	}
-	if (choice->wanted->len == before)
-		miss(choice, "a device with id %04x:%04x (--id)", vendor, device);
-	return true;
-}
-
-static void choose_by_profile(const struct mp_host *host,
-	const struct mp_profile *profile, struct choice *choice)
-{
-	for (guint i = 0; i < host->devices->len; i++)
-		if (mp_profile_fits(profile, host->devices->pdata[i]))
-			want(choice, host->devices->pdata[i]);
-	if (!choice->wanted->len)
-		miss(choice, "a device that profile %s fits (--profile)", profile->name);
-}
-
-static void choose_by_config(
-	const struct mp_host *host, const struct mp_config *config, struct choice *choice)
-{
-	for (guint i = 0; i < config->cards->len; i++) {
-		const struct mp_pin *pin = config->cards->pdata[i];
-		struct mp_pci *device = mp_host_device(host, pin->address);
-
-		if (device)
-			want(choice, device);
-		else
-			miss(choice, "%s (%s)", pin->address, config->source);
-	}
-}
-
-/* What a VM is given. What it names and the host lacks is told by vm-hostpci. */
-static void choose_by_vm(const struct mp_vm *vm, struct choice *choice)
-{
-	for (guint i = 0; i < vm->hostpci->len; i++) {
-		const struct mp_hostpci *line = vm->hostpci->pdata[i];
-
-		for (guint d = 0; d < line->devices->len; d++)
-			want(choice, line->devices->pdata[d]);
-	}
-}
-
-/* What was named; with nothing named: what the VM is given, else the cards of the
- * configuration, else whatever a profile wants to have judged. */
-static bool choose_devices(const struct mp_host *host, const struct mp_config *config,
-	const struct mp_profile *profile, const struct mp_vm *vm, struct choice *choice,
-	GError **error)
-{
-	if (opt_devices || opt_id)
-		return choose_by_address(host, choice, error) &&
-		       (!opt_id || choose_by_id(host, choice, error));
-	if (opt_profile && mp_profile_is_specific(profile))
-		choose_by_profile(host, profile, choice);
-	else if (vm)
-		choose_by_vm(vm, choice);
-	if (choice->wanted->len || choice->missing->len)
-		return true;
-	if (config->cards->len)
-		choose_by_config(host, config, choice);
-	else
-		return mp_profile_wanted(host, choice->wanted, error);
-	return true;
-}
-
 /* A device that is not there is a finding, if the check that tells it runs. */
 static bool missing_is_told(
-	const struct mp_host *host, const struct choice *choice, GError **error)
+	const struct mp_host *host, const struct mp_choice *choice, GError **error)
 {
 	const char *id = "device-present";
 
@@ -221,9 +91,7 @@ static int preflight(const struct mp_render_ops *ops, const struct mp_render_sty
 	g_autoptr(mp_host) host = NULL;
 	g_autoptr(mp_config) config = NULL;
 	g_autoptr(mp_profile) profile = NULL;
-	g_autoptr(GPtrArray) wanted = g_ptr_array_new();
-	g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
-	struct choice choice = { wanted, missing };
+	g_auto(mp_choice) choice = { NULL, NULL };
 	g_autoptr(GPtrArray) findings =
 		g_ptr_array_new_with_free_func((GDestroyNotify)mp_finding_free);
 	struct mp_vm *vm = NULL;
@@ -233,30 +101,39 @@ static int preflight(const struct mp_render_ops *ops, const struct mp_render_sty
 	config = mp_config_load(root, error);
 	if (!config)
 		return 0;
-	if (opt_profile && !(profile = mp_profile_load(opt_profile, error)))
+	if (opt_choose.profile && !(profile = mp_profile_load(opt_choose.profile, error)))
 		return 0;
 	host = mp_host_load(root, MP_TOPIC_ALL, error);
 	if (!host || (opt_vm && !(vm = mp_vm_find(host, opt_vm, error))))
 		return 0;
-	if (!choose_devices(host, config, profile, vm, &choice, error) ||
+
+	struct mp_choose_from from = {
+		.host = host,
+		.config = config,
+		.profile = profile,
+		.vm = vm,
+	};
+
+	mp_choice_init(&choice);
+	if (!mp_choose(&opt_choose, &from, &choice, error) ||
 		!missing_is_told(host, &choice, error))
 		return 0;
-	if (!profile && !(profile = choose_profile(wanted, error)))
+	if (!profile && !(profile = choose_profile(choice.wanted, error)))
 		return 0;
 
 	struct mp_check_ctx ctx = {
 		.host = host,
 		.profile = profile,
 		.config = config,
-		.wanted = wanted,
-		.missing = missing,
+		.wanted = choice.wanted,
+		.missing = choice.missing,
 		.vm = vm,
 		.findings = findings,
 	};
 	struct mp_preflight_report report = {
 		.host = host,
 		.profile = profile->name,
-		.wanted = wanted,
+		.wanted = choice.wanted,
 		.vm = vm ? vm->id : NULL,
 		.findings = findings,
 		.only = opt_check,
