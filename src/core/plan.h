@@ -68,9 +68,20 @@ struct mp_plan {
 	GPtrArray *taken; /* struct mp_plan_taken: wanted devices, and all that change */
 	char *binding;    /* "ids" or "address": what was chosen */
 	json_object *promises; /* see promise.h; owned */
-	bool reboot;
+	bool reboot;           /* also where only the reboot is left to do */
+
+	/* For the topics. */
+	struct mp_host *then; /* the host with the files in place: its modprobe.d, udev
+				 rules and boot defaults; for topics that run after the files */
+	unsigned stale;       /* MP_FEEDS_*: to be made again though no file changes */
+	GPtrArray *stale_why; /* char *: a sentence each */
+	GPtrArray *profiles;  /* struct mp_profile: of the cards that the configuration adds */
 };
 
+/*
+ * Never fails: what cannot be is an obstacle. Cards of the configuration that are not among
+ * the devices of WISH stay set up: they count as wanted too. The plan borrows from WISH.
+ */
 struct mp_plan *mp_plan_make(const struct mp_wish *wish);
 void mp_plan_free(struct mp_plan *plan);
 typedef struct mp_plan mp_plan;
@@ -78,6 +89,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_plan, mp_plan_free)
 
 /* --- for the topics --- */
 
+/* PATH with a leading slash, below /etc or the like. CONTENT is copied, NULL: shall not be
+ * there. Mode 0644 and `reboot` by FEEDS; the caller may change both. Owned by PLAN. */
 struct mp_plan_file *mp_plan_add_file(struct mp_plan *plan, const char *path,
 	const char *content, unsigned feeds, const char *why_format, ...)
 	G_GNUC_PRINTF(5, 6);
@@ -85,18 +98,30 @@ void mp_plan_add_obstacle(struct mp_plan *plan, const char *subject, const char 
 	const char *format, ...) G_GNUC_PRINTF(4, 5);
 void mp_plan_add_note(struct mp_plan *plan, const char *subject, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);
+/* FEEDS have to be made again though their files are right. */
+void mp_plan_need(struct mp_plan *plan, unsigned feeds, const char *why_format, ...)
+	G_GNUC_PRINTF(3, 4);
+/* True if --force names DEVICE. */
+bool mp_wish_forces(const struct mp_wish *wish, const struct mp_pci *device);
+bool mp_wish_has(const struct mp_wish *wish, const struct mp_pci *device);
 /* Adds {kind, ...} to the promises; OBJECT is taken over. */
 void mp_plan_promise(struct mp_plan *plan, const char *kind, json_object *object);
 /* The head of every generated file, each line after PREFIX ("# "): who wrote it, how to undo
  * it. Caller frees. */
 char *mp_plan_head(const char *prefix);
 
+/* These add files. */
 void mp_plan_config(struct mp_plan *plan, const struct mp_wish *wish);
-void mp_plan_use(
-	struct mp_plan *plan, const struct mp_wish *wish); /* host uses: obstacles */
 void mp_plan_cmdline(struct mp_plan *plan, const struct mp_wish *wish);
 void mp_plan_binding(struct mp_plan *plan, const struct mp_wish *wish);
 void mp_plan_units(struct mp_plan *plan, const struct mp_wish *wish);
+/* These judge the files: plan->then and plan->taken are set. */
+void mp_plan_simulate(struct mp_plan *plan, const struct mp_wish *wish); /* sets them */
+void mp_plan_use(
+	struct mp_plan *plan, const struct mp_wish *wish); /* host uses: obstacles */
+void mp_plan_cmdline_prove(struct mp_plan *plan, const struct mp_wish *wish);
+/* The steps of the files, and the programs that make them count (plan/steps.c). */
+void mp_plan_steps(struct mp_plan *plan, const struct mp_wish *wish);
 /* These add steps of their own, after all files and programs. */
 void mp_plan_mapping(struct mp_plan *plan, const struct mp_wish *wish);
 void mp_plan_vm(struct mp_plan *plan, const struct mp_wish *wish);
