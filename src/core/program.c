@@ -27,7 +27,24 @@ static const struct {
 	[MP_PROGRAM_LZOP] = { "lzop", "lzop" },
 	[MP_PROGRAM_XZ] = { "xz", "xz-utils" },
 	[MP_PROGRAM_ZSTD] = { "zstd", "zstd" },
+	/* Copies kernels and images to the ESPs and writes their loader entries. */
+	[MP_PROGRAM_PROXMOX_BOOT_TOOL] = { "proxmox-boot-tool", "proxmox-kernel-helper" },
+	/* Resource mappings: only the API writes them under the cluster's lock. */
+	[MP_PROGRAM_PVESH] = { "pvesh", "pve-manager" },
+	/* Options of VMs: takes the VM's lock, checks the digest, keeps pending changes. */
+	[MP_PROGRAM_QM] = { "qm", "qemu-server" },
+	/* daemon-reload and enabling of units that were written. */
+	[MP_PROGRAM_SYSTEMCTL] = { "systemctl", "systemd" },
+	/* Has udevd read changed rules. */
+	[MP_PROGRAM_UDEVADM] = { "udevadm", "udev" },
+	/* Writes grub.cfg from the changed defaults. */
+	[MP_PROGRAM_UPDATE_GRUB] = { "update-grub", "grub2-common" },
+	/* Puts changed modprobe.d files and hooks into the images. */
+	[MP_PROGRAM_UPDATE_INITRAMFS] = { "update-initramfs", "initramfs-tools" },
 };
+
+const char *const mp_program_directories[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin",
+	NULL };
 
 const char *mp_program_name(enum mp_program program)
 {
@@ -39,15 +56,18 @@ const char *mp_program_package(enum mp_program program)
 	return programs[program].package;
 }
 
-/* Not from PATH: a root tool must not run what somebody put before the system's. */
+enum mp_program mp_program_find(const char *name)
+{
+	for (int i = 0; i < MP_PROGRAMS; i++)
+		if (!strcmp(programs[i].name, name))
+			return (enum mp_program)i;
+	return MP_PROGRAMS;
+}
+
 static char *find(enum mp_program program)
 {
-	static const char *const directories[] = { "/usr/sbin", "/usr/bin", "/sbin",
-		"/bin" };
-
-	for (size_t i = 0; i < G_N_ELEMENTS(directories); i++) {
-		char *path =
-			g_build_filename(directories[i], programs[program].name, NULL);
+	for (const char *const *dir = mp_program_directories; *dir; dir++) {
+		char *path = g_build_filename(*dir, programs[program].name, NULL);
 
 		if (access(path, X_OK) == 0)
 			return path;

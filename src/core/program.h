@@ -17,12 +17,22 @@ enum mp_program {
 	MP_PROGRAM_LZOP,
 	MP_PROGRAM_XZ,
 	MP_PROGRAM_ZSTD,
+	MP_PROGRAM_PROXMOX_BOOT_TOOL,
+	MP_PROGRAM_PVESH,
+	MP_PROGRAM_QM,
+	MP_PROGRAM_SYSTEMCTL,
+	MP_PROGRAM_UDEVADM,
+	MP_PROGRAM_UPDATE_GRUB,
+	MP_PROGRAM_UPDATE_INITRAMFS,
 	MP_PROGRAMS
 };
 
 const char *mp_program_name(enum mp_program program);
 /* The Debian package that brings it. */
 const char *mp_program_package(enum mp_program program);
+/* Where programs are looked for, NULL-ended. Not PATH: a root tool must not run what
+ * somebody put before the system's. */
+extern const char *const mp_program_directories[];
 
 /* One program to run. The caller fills the first part and keeps it until the run is over. */
 struct mp_program_run {
@@ -68,12 +78,16 @@ struct mp_program_call {
 };
 /*
  * True when it ended with 0. Else the error names the program, how it ended and the last
- * lines that it wrote. It runs in a process group of its own (a terminal's SIGINT does not
- * reach it) with standard input at its end and the lock of the target inherited.
+ * lines that it wrote. It runs in a session of its own (a terminal's SIGINT does not reach
+ * it) with standard input at its end, a clean environment and the lock of the target
+ * inherited. When it is ended, so is all that it started: SIGTERM, some seconds, SIGKILL.
  */
 bool mp_program_call(const struct mp_program_call *call, GError **error);
 /* Is it installed in TARGET (NULL: on this machine)? */
 bool mp_program_there(enum mp_program program, struct mp_target *target);
+/* Where, as seen from inside of TARGET: "/usr/sbin/update-grub". NULL, and the error says
+ * which package brings it. Caller frees. */
+char *mp_program_path(enum mp_program program, struct mp_target *target, GError **error);
 /* By the name of its table row; MP_PROGRAMS: not in the allow-list. */
 enum mp_program mp_program_find(const char *name);
 
