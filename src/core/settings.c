@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/pci.h"
+#include "core/pin.h"
 #include "core/settings.h"
 #include "core/yaml.h"
 
@@ -105,16 +106,7 @@ static bool take_check(void *object, size_t offset, const char *text, char **why
 
 static void pin_free(void *object)
 {
-	struct mp_pin *pin = object;
-
-	g_free(pin->address);
-	g_free(pin->id);
-	g_free(pin->subsystem);
-	g_free(pin->serial);
-	g_free(pin->slot);
-	if (pin->group_members)
-		g_ptr_array_unref(pin->group_members);
-	g_free(pin);
+	mp_pin_free(object);
 }
 
 static void waiver_free(void *object)
