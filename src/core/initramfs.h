@@ -5,6 +5,9 @@
 
 #include "core/host.h"
 
+/* Binds cards by address at boot, in the image and in the root. */
+#define MP_PATH_EARLY_PROGRAM MP_PKGLIBEXECDIR "/early-bind"
+
 struct mp_image {
 	const char *kernel;  /* release */
 	const char *path;    /* "/boot/initrd.img-6.8.12-4-pve" */
@@ -21,6 +24,10 @@ struct mp_image {
 struct mp_initramfs {
 	GPtrArray *
 		images; /* struct mp_image, one for each kernel, in the order of kernels */
+	/* What makes images here: KNOWN where the program is installed, ABSENT where it is
+	 * not; a snapshot that never looked leaves them unknown. */
+	struct mp_fact update_initramfs, dracut;
+	struct mp_fact early_bind; /* our program for the boot (MP_PATH_EARLY_PROGRAM) */
 };
 
 /* The image of KERNEL (release), or NULL when no kernel of that name is installed. */

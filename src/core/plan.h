@@ -66,7 +66,8 @@ struct mp_plan {
 	GPtrArray *obstacles; /* struct mp_plan_remark: one forbids the whole plan */
 	GPtrArray *notes; /* struct mp_plan_remark: also what is deliberately not done */
 	GPtrArray *taken; /* struct mp_plan_taken: wanted devices, and all that change */
-	char *binding;    /* "ids" or "address": what was chosen */
+	char *binding; /* "ids" or "address": what was chosen; "none": nothing of ours is
+	                  needed, because other files bind all cards */
 	json_object *promises; /* see promise.h; owned */
 	bool reboot;           /* also where only the reboot is left to do */
 

@@ -108,6 +108,29 @@ static struct mp_image *add_image(struct mp_host *host, const char *release)
 	return image;
 }
 
+static struct mp_fact program_fact(
+	struct mp_host *host, struct mp_root *root, const char *path)
+{
+	struct mp_stat st;
+	int err = mp_root_stat(root, path, &st);
+
+	if (err < 0)
+		return mp_fact_errno(host, path, err);
+	if (st.type != MP_FILE_REGULAR || !(st.mode & 0111))
+		return mp_fact_absent(host, path);
+	return mp_fact_known(host, path, "installed");
+}
+
+static void probe_builders(struct mp_host *host, struct mp_root *root)
+{
+	struct mp_initramfs *initramfs = host->initramfs;
+
+	initramfs->update_initramfs =
+		program_fact(host, root, "/usr/sbin/update-initramfs");
+	initramfs->dracut = program_fact(host, root, "/usr/bin/dracut");
+	initramfs->early_bind = program_fact(host, root, MP_PATH_EARLY_PROGRAM);
+}
+
 void mp_probe_initramfs(struct mp_host *host, struct mp_root *root)
 {
 	const GPtrArray *kernels = host->modules->kernels;
@@ -115,6 +138,7 @@ void mp_probe_initramfs(struct mp_host *host, struct mp_root *root)
 
 	host->initramfs = mp_host_alloc(host, sizeof(*host->initramfs));
 	host->initramfs->images = mp_host_array(host);
+	probe_builders(host, root);
 	for (guint i = 0; i < kernels->len; i++) {
 		const struct mp_kernel *kernel = kernels->pdata[i];
 

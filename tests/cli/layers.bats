@@ -4,7 +4,7 @@
 load helpers
 
 sources() {
-	(cd "$TOP_SRCDIR" && find "$@" -name '*.[ch]' ! -name profiles-shipped.c | sort)
+	(cd "$TOP_SRCDIR" && find "$@" -name '*.[ch]' ! -name '*-shipped.c' | sort)
 }
 
 # lacks PATTERN FILE...: no line matches. Comments are not code: lines that start as one

@@ -1,9 +1,203 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who gets the wanted cards at boot. Two ways, one for all cards:
+ *
+ * ids: vfio-pci takes every device of these ids when it is loaded, and each of the host's
+ * modules that want one waits for it (softdep). A blacklist is never used: it would take the
+ * module from the host's other devices too, and where a softdep does not work, because the
+ * module is built in, a blacklist does not either.
+ *
+ * address: for hosts with a second device of the same id and the like.
+ */
 #include "config.h"
 
-#include "core/plan.h"
+#include <string.h>
 
-void mp_plan_binding(
-	struct mp_plan *plan G_GNUC_UNUSED, const struct mp_wish *wish G_GNUC_UNUSED)
+#include "core/plan/binding.h"
+#include "core/template.h"
+
+static bool is_ids(const struct mp_binding *b)
 {
+	return !strcmp(b->plan->binding, "ids");
+}
+
+/* --- the files --- */
+
+static char *head(void)
+{
+	return g_strchomp(mp_plan_head("# "));
+}
+
+static char *ids_conf(const struct mp_binding *b)
+{
+	g_autofree char *first = head(), *ids = mp_binding_ids(b);
+	g_autoptr(GString) devices = g_string_new(NULL), softdeps = g_string_new(NULL);
+
+	for (guint i = 0; i < b->cards->len; i++) {
+		const struct mp_pci *card = b->cards->pdata[i];
+		g_autofree char *id = mp_binding_id(card);
+
+		g_string_append_printf(devices, "#   %s %s\n", card->bdf, id);
+	}
+	for (guint i = 0; i < b->modules->len; i++)
+		g_string_append_printf(softdeps, "%ssoftdep %s pre: vfio-pci",
+			i ? "\n" : "", (const char *)b->modules->pdata[i]);
+
+	const char *const values[] = { "HEAD", first, "DEVICES", devices->str, "IDS", ids,
+		"SOFTDEPS", softdeps->str, NULL };
+	g_autofree char *options = mp_template_fill("modprobe.d/ids.conf", values);
+	g_autofree char *order =
+		b->modules->len ? mp_template_fill("modprobe.d/softdep.conf", values)
+				: g_strdup("");
+
+	return g_strconcat(options, order, NULL);
+}
+
+static void add_modprobe(const struct mp_binding *b)
+{
+	g_autofree char *content = is_ids(b) && b->cards->len ? ids_conf(b) : NULL;
+
+	mp_plan_add_file(b->plan, MP_FILE_MODPROBE, content, MP_FEEDS_IMAGES, "%s",
+		!content ? "the cards are not bound by their ids"
+		: b->modules->len
+			? "vfio-pci takes the cards by their ids, and the host's drivers "
+			  "for them wait until it is there"
+			: "vfio-pci takes the cards by their ids");
+}
+
+static void add_load(const struct mp_binding *b)
+{
+	g_autofree char *first = head();
+	const char *const values[] = { "HEAD", first, NULL };
+	g_autofree char *content =
+		b->cards->len ? mp_template_fill("modules-load.d/vfio.conf", values)
+			      : NULL;
+
+	mp_plan_add_file(b->plan, MP_FILE_LOAD, content, 0, "%s",
+		content ? "vfio-pci is loaded at boot even where no driver of the host asks "
+			  "for it"
+			: "no card needs it");
+}
+
+static void add_hook(const struct mp_binding *b)
+{
+	g_autofree char *first = head();
+	const char *const values[] = { "HEAD", first, NULL };
+	g_autofree char *content =
+		b->cards->len ? mp_template_fill("initramfs/hook", values) : NULL;
+	struct mp_plan_file *file = mp_plan_add_file(b->plan, MP_FILE_HOOK, content,
+		MP_FEEDS_IMAGES, "%s",
+		content ? "vfio-pci is in every initramfs image, where the host's drivers "
+			  "are loaded first"
+			: "no card needs it");
+
+	file->mode = 0755;
+	file->reboot = true;
+}
+
+/* --- the choice --- */
+
+static void survey_modules(struct mp_binding *b)
+{
+	const GPtrArray *kernels = b->host->modules->kernels;
+
+	for (guint i = 0; i < kernels->len; i++)
+		for (guint j = 0; j < b->cards->len; j++) {
+			g_autoptr(GPtrArray) names =
+				mp_bind_host_modules(b->host, kernels->pdata[i],
+					b->cards->pdata[j], b->profiles->pdata[j]);
+
+			for (guint k = 0; k < names->len; k++)
+				if (!g_ptr_array_find_with_equal_func(b->modules,
+					    names->pdata[k], g_str_equal, NULL))
+					g_ptr_array_add(b->modules, names->pdata[k]);
+		}
+	g_ptr_array_sort(b->modules, mp_binding_compare);
+}
+
+static void survey(struct mp_binding *b)
+{
+	const struct mp_wish *wish = b->wish;
+
+	for (guint i = 0; i < wish->devices->len; i++) {
+		struct mp_pci *card = wish->devices->pdata[i];
+		struct mp_profile *profile = wish->profiles->pdata[i];
+		const char *file = NULL;
+
+		if (mp_binding_by_others(wish, card, profile, &file)) {
+			mp_plan_add_note(b->plan, card->bdf,
+				"%s, which is not ours, already gives it to vfio-pci, in "
+				"the root and in every image: nothing is written for it",
+				file);
+			continue;
+		}
+		g_ptr_array_add(b->cards, card);
+		g_ptr_array_add(b->profiles, profile);
+	}
+	survey_modules(b);
+}
+
+static void choose(const struct mp_binding *b)
+{
+	const char *asked = b->wish->binding ? b->wish->binding : "auto";
+	g_autoptr(GPtrArray) against = NULL;
+
+	if (!b->cards->len) {
+		b->plan->binding = g_strdup("none");
+		return;
+	}
+	against = mp_binding_against_ids(b);
+	if (!strcmp(asked, "auto")) {
+		b->plan->binding = g_strdup(against->len ? "address" : "ids");
+		if (against->len) {
+			const struct mp_plan_remark *first = against->pdata[0];
+
+			mp_plan_add_note(b->plan, first->subject,
+				"bound by address, not by id: %s", first->text);
+		}
+		return;
+	}
+	b->plan->binding = g_strdup(asked);
+	for (guint i = 0; is_ids(b) && i < against->len; i++) {
+		const struct mp_plan_remark *reason = against->pdata[i];
+
+		mp_plan_add_obstacle(b->plan, reason->subject, "use --binding address",
+			"it cannot be bound by its id: %s", reason->text);
+	}
+}
+
+static void promise(const struct mp_binding *b)
+{
+	for (guint i = 0; i < b->wish->devices->len; i++) {
+		static const char *const kinds[] = { "binding", "image" };
+		const struct mp_pci *card = b->wish->devices->pdata[i];
+		char id[10];
+
+		for (size_t k = 0; k < G_N_ELEMENTS(kinds); k++) {
+			json_object *object = json_object_new_object();
+
+			json_object_object_add(
+				object, "address", json_object_new_string(card->bdf));
+			json_object_object_add(object, "id",
+				json_object_new_string(mp_pci_id(card, id)));
+			mp_plan_promise(b->plan, kinds[k], object);
+		}
+	}
+}
+
+void mp_plan_binding(struct mp_plan *plan, const struct mp_wish *wish)
+{
+	g_autoptr(GPtrArray) cards = g_ptr_array_new();
+	g_autoptr(GPtrArray) profiles = g_ptr_array_new();
+	g_autoptr(GPtrArray) modules = g_ptr_array_new();
+	struct mp_binding b = { plan, wish, wish->host, cards, profiles, modules };
+
+	survey(&b);
+	choose(&b);
+	if (cards->len)
+		mp_binding_obstacles(&b);
+	add_modprobe(&b);
+	add_load(&b);
+	add_hook(&b);
+	promise(&b);
 }

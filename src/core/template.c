@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <string.h>
+
+#include "core/template.h"
+
+static const char *find(const char *name)
+{
+	for (const struct mp_shipped_template *t = mp_shipped_templates; t->name; t++)
+		if (!strcmp(t->name, name))
+			return t->text;
+	g_error("%s: no such template", name);
+}
+
+static const char *value_of(const char *const *values, const char *place, size_t length)
+{
+	for (; values && values[0]; values += 2)
+		if (strlen(values[0]) == length && !strncmp(values[0], place, length))
+			return values[1];
+	return NULL;
+}
+
+/* The length of the place at TEXT, which follows an '@', or 0: capital letters and '_'. */
+static size_t place_at(const char *text)
+{
+	size_t length = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+
+	return text[length] == '@' ? length : 0;
+}
+
+char *mp_template_fill(const char *name, const char *const *values)
+{
+	GString *out = g_string_new(NULL);
+
+	for (const char *pos = find(name); *pos;) {
+		size_t length = *pos == '@' ? place_at(pos + 1) : 0;
+		const char *value;
+
+		if (!length) {
+			g_string_append_c(out, *pos++);
+			continue;
+		}
+		value = value_of(values, pos + 1, length);
+		if (!value)
+			g_error("%s: nothing for @%.*s@", name, (int)length, pos + 1);
+		g_string_append(out, value);
+		pos += length + 2;
+	}
+	return g_string_free(out, FALSE);
+}
