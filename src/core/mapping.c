@@ -132,6 +132,7 @@ static void take_map(struct mp_host *host, struct mp_mapping *mapping, unsigned 
 			mp_host_str(host, g_hash_table_lookup(props, "subsystem-id")),
 		.description =
 			mp_host_str(host, g_hash_table_lookup(props, "description")),
+		.raw = mp_host_str(host, value),
 		.line = line,
 	};
 	g_ptr_array_add(mapping->entries, entry);

@@ -313,6 +313,59 @@ static void take_values(struct parser *p)
 	vm->agent_enabled = agent && mp_prop_bool(agent, "enabled", false);
 }
 
+/* PVE::GuestHelpers parse_pending_delete(): "key1,!key2", by split_list; "!": by force. */
+static bool deletes(const char *list, const char *key)
+{
+	g_auto(GStrv) keys = g_strsplit_set(list, " \t,;", -1);
+
+	for (char **word = keys; *word; word++)
+		if (!strcmp(**word == '!' ? *word + 1 : *word, key))
+			return true;
+	return false;
+}
+
+/* A key that [PENDING] sets or deletes. */
+static bool is_pending(const struct mp_vm *vm, const char *key)
+{
+	for (guint i = 0; i < vm->pending->len; i++) {
+		const struct mp_vm_line *line = vm->pending->pdata[i];
+
+		if (line->problem)
+			continue;
+		if (!strcmp(line->key, key))
+			return true;
+		if (!strcmp(line->key, "delete") && deletes(line->value, key))
+			return true;
+	}
+	return false;
+}
+
+/* PVE::QemuServer vmconfig_apply_pending(), as the next start does it. */
+static struct mp_vm *with_pending(struct mp_host *host, struct mp_vm *vm)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	bool pending = false;
+
+	for (guint i = 0; i < vm->pending->len; i++)
+		pending = pending ||
+			  !((const struct mp_vm_line *)vm->pending->pdata[i])->problem;
+	if (!pending)
+		return vm;
+	for (guint i = 0; i < vm->lines->len; i++) {
+		const struct mp_vm_line *line = vm->lines->pdata[i];
+
+		if (!line->problem && !is_pending(vm, line->key))
+			g_string_append_printf(text, "%s: %s\n", line->key, line->value);
+	}
+	for (guint i = 0; i < vm->pending->len; i++) {
+		const struct mp_vm_line *line = vm->pending->pdata[i];
+
+		if (!line->problem && strcmp(line->key, "delete") != 0)
+			g_string_append_printf(text, "%s: %s\n", line->key, line->value);
+	}
+	return mp_vm_parse(host, vm->id, vm->source, text->str, text->len);
+}
+
 struct mp_vm *mp_vm_parse(struct mp_host *host, const char *id, const char *source,
 	const char *data, size_t size)
 {
@@ -361,5 +414,6 @@ struct mp_vm *mp_vm_parse(struct mp_host *host, const char *id, const char *sour
 			parse_hostpci(&p, line);
 	}
 	take_values(&p);
+	vm->next = with_pending(host, vm);
 	return vm;
 }

@@ -70,4 +70,6 @@ void mp_vm_resolve(struct mp_host *host, struct mp_vm *vm)
 		if (entry->mapping && host->guests)
 			resolve_mapping(host, entry);
 	}
+	if (vm->next != vm)
+		mp_vm_resolve(host, vm->next);
 }

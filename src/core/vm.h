@@ -38,6 +38,9 @@ struct mp_vm {
 	struct mp_fact fact; /* UNKNOWN when it could not be read */
 	GPtrArray *lines;    /* struct mp_vm_line: the current section */
 	GPtrArray *pending;  /* struct mp_vm_line: [PENDING], applied at the next start */
+	/* The VM as it will be from its next start on: with [PENDING] applied and without what
+	 * PVE drops. Itself where nothing is pending. */
+	struct mp_vm *next;
 	GPtrArray *
 		problems; /* const char *: what PVE drops beyond single lines: sections */
 	GPtrArray *notes; /* const char *: duplicates, comments that PVE will move */
@@ -62,6 +65,7 @@ struct mp_vm {
 /* One `map` line. Values as written; NULL when not given. */
 struct mp_mapping_entry {
 	const char *id, *node, *path, *iommugroup, *subsystem_id, *description;
+	const char *raw; /* the whole value */
 	unsigned line;
 };
 

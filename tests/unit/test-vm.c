@@ -452,6 +452,30 @@ static void vm_is_found(void **state G_GNUC_UNUSED)
 	g_rmdir(dir);
 }
 
+static void next_start_is_foreseen(void **state G_GNUC_UNUSED)
+{
+	g_autoptr(mp_host) host = host_with_qemu("9.2.6");
+	struct mp_vm *vm = parse(host,
+		"balloon: 2048\nhostpci0: 0000:86:00.0,pcie=1\nmachine: pc\nmemroy: 3\n"
+		"numa: 1\n[PENDING]\nbogus: 1\ndelete: balloon, !numa\nmachine: q35\n"
+		"[snap]\nmachine: virt\n");
+
+	assert_string_equal(mp_vm_get(vm, "machine"), "pc");
+	assert_string_equal(mp_vm_get(vm, "balloon"), "2048");
+	assert_ptr_not_equal(vm->next, vm);
+	assert_string_equal(mp_vm_get(vm->next, "machine"), "q35");
+	assert_true(vm->next->q35);
+	assert_null(mp_vm_get(vm->next, "balloon"));
+	assert_null(mp_vm_get(vm->next, "numa"));
+	assert_null(mp_vm_get(vm->next, "memroy"));
+	assert_int_equal(vm->next->hostpci->len, 1);
+	assert_ptr_equal(vm->next->next, vm->next);
+
+	/* Nothing that counts is pending. */
+	vm = parse(host, "machine: pc\n[PENDING]\nbogus: 1\n");
+	assert_ptr_equal(vm->next, vm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +495,7 @@ int main(void)
 		cmocka_unit_test(reservations_are_read),
 		cmocka_unit_test(storages_are_read),
 		cmocka_unit_test(vm_is_found),
+		cmocka_unit_test(next_start_is_foreseen),
 	};
 
 	return cmocka_run_group_tests_name("vm", tests, NULL, NULL);
