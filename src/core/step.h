@@ -132,12 +132,20 @@ struct mp_step *mp_step_program_new(const char *program, const char *const *args
 extern const struct mp_step_ops mp_step_images;
 struct mp_step *mp_step_images_new(const GPtrArray *devices, const char *why);
 
-/* mapping: want {name, node, map, description}: Proxmox resource mapping, by pvesh. */
+/*
+ * mapping: want {name, node, path, map, replaces or null}: one entry of a Proxmox resource
+ * mapping, by pvesh. before {old (value) or null}.
+ */
 extern const struct mp_step_ops mp_step_mapping;
-struct mp_step *mp_step_mapping_new(
-	const char *name, const char *node, const char *map, const char *why);
+/* MAP: "id=1f9d:1100,iommugroup=22,node=...,path=...", of NODE and PATH. REPLACES: the path
+ * of an entry of NODE that becomes this one (the card moved), or NULL. */
+struct mp_step *mp_step_mapping_new(const char *name, const char *node, const char *path,
+	const char *map, const char *replaces, const char *why);
 
-/* vm: want {vmid, set {key: value}}: VM options, by qm set --digest. */
+/*
+ * vm: want {vmid, set {key: value}}: VM options, by qm set --digest. before {source (path of
+ * the configuration), keys {key: value or null}}. Values are those of the next start.
+ */
 extern const struct mp_step_ops mp_step_vm;
 /* KEYS, VALUES: NULL-ended, of the same length. */
 struct mp_step *mp_step_vm_new(const char *vmid, const char *const *keys,
