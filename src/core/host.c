@@ -44,6 +44,25 @@ void mp_host_free(struct mp_host *host)
 	g_free(host);
 }
 
+struct mp_host *mp_host_view(const struct mp_host *base)
+{
+	struct mp_host *own = mp_host_new(base->origin, base->live);
+	struct mp_host *view = g_new(struct mp_host, 1);
+
+	/* Storage of its own, all else of the base. */
+	*view = *base;
+	view->strings = g_steal_pointer(&own->strings);
+	view->owned = g_steal_pointer(&own->owned);
+	g_ptr_array_unref(own->devices);
+	g_ptr_array_unref(own->groups);
+	g_hash_table_unref(own->by_bdf);
+	g_free(own);
+	g_ptr_array_ref(view->devices);
+	g_ptr_array_ref(view->groups);
+	g_hash_table_ref(view->by_bdf);
+	return view;
+}
+
 void *mp_host_own(struct mp_host *host, void *object, GDestroyNotify free_object)
 {
 	struct owned entry = { object, free_object };

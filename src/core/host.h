@@ -67,6 +67,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_host, mp_host_free)
 
 /* An empty host, as mp_host_load() starts with; for unit tests too. */
 struct mp_host *mp_host_new(const char *origin, bool live);
+/*
+ * A host with everything of BASE, which must live longer; probes that run on it fill parts
+ * of its own. For "what if".
+ */
+struct mp_host *mp_host_view(const struct mp_host *base);
 /* Zeroed memory that lives as long as the host. */
 void *mp_host_alloc(struct mp_host *host, size_t size);
 /* A copy that lives as long as the host; NULL stays NULL. */

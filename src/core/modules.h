@@ -77,6 +77,12 @@ struct mp_modules {
 	GPtrArray *overrides;   /* struct mp_override_rule */
 };
 
+/*
+ * Reads again what the admin configured (modprobe.d, modules-load.d, override rules). What
+ * the kernels have stays as it was probed.
+ */
+void mp_probe_module_config(struct mp_host *host, struct mp_root *root);
+
 /* Underscores for dashes; lives as long as the host. */
 const char *mp_module_name(struct mp_host *host, const char *name);
 /* "kernel/drivers/vfio/pci/vfio-pci.ko.zst" -> "vfio_pci" in NAME; false: no module. */

@@ -121,6 +121,11 @@ void mp_plan_simulate(struct mp_plan *plan, const struct mp_wish *wish); /* sets
 void mp_plan_use(
 	struct mp_plan *plan, const struct mp_wish *wish); /* host uses: obstacles */
 void mp_plan_cmdline_prove(struct mp_plan *plan, const struct mp_wish *wish);
+/* Who gets DEVICE when HOST (wish->host or plan->then) boots KERNEL; *WHY (may be NULL): the
+ * file that decides, or why it is not known, or NULL. Caller frees. */
+enum mp_bind_outcome mp_plan_outcome(const struct mp_wish *wish,
+	const struct mp_host *host, const struct mp_kernel *kernel,
+	const struct mp_pci *device, char **why);
 /* The steps of the files, and the programs that make them count (plan/steps.c). */
 void mp_plan_steps(struct mp_plan *plan, const struct mp_wish *wish);
 /* These add steps of their own, after all files and programs. */

@@ -331,21 +331,37 @@ static void probe_udev(struct mp_host *host, struct mp_root *root)
 	}
 }
 
+static void probe_config(struct mp_host *host, struct mp_root *root)
+{
+	struct mp_modules *modules = host->modules;
+
+	modules->modprobe = mp_host_array(host);
+	modules->unreadable = mp_host_array(host);
+	modules->load = mp_host_array(host);
+	modules->initramfs_load = mp_host_array(host);
+	modules->overrides = mp_host_array(host);
+	probe_modprobe(host, root);
+	probe_load(host, root);
+	probe_driverctl(host, root);
+	probe_udev(host, root);
+}
+
+void mp_probe_module_config(struct mp_host *host, struct mp_root *root)
+{
+	struct mp_modules *modules = mp_host_alloc(host, sizeof(*modules));
+
+	*modules = *host->modules;
+	host->modules = modules;
+	probe_config(host, root);
+}
+
 void mp_probe_modules(struct mp_host *host, struct mp_root *root)
 {
 	struct mp_modules *modules = mp_host_alloc(host, sizeof(*modules));
 
 	host->modules = modules;
 	modules->kernels = mp_host_array(host);
-	modules->modprobe = mp_host_array(host);
-	modules->unreadable = mp_host_array(host);
-	modules->load = mp_host_array(host);
-	modules->initramfs_load = mp_host_array(host);
-	modules->overrides = mp_host_array(host);
 	probe_loaded(host, root);
 	probe_kernels(host, root);
-	probe_modprobe(host, root);
-	probe_load(host, root);
-	probe_driverctl(host, root);
-	probe_udev(host, root);
+	probe_config(host, root);
 }

@@ -50,6 +50,19 @@ void mp_root_free(struct mp_root *root);
 typedef struct mp_root mp_root;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_root, mp_root_free)
 
+/* A text file as it would be. */
+struct mp_overlay {
+	const char *path;
+	const char *content; /* NULL: not there */
+	uint32_t mode;
+};
+/*
+ * BASE as it would look with FILES on top, which are copied. BASE must live longer; a
+ * recorder of it is not told. The caller owns the result.
+ */
+struct mp_root *mp_root_overlay(
+	struct mp_root *base, const struct mp_overlay *files, size_t count);
+
 /* True for the live host only: facts that only a live host can tell depend on it. */
 bool mp_root_is_live(const struct mp_root *root);
 /* "/" or the path given to mp_root_open(); for messages. Owned by ROOT. */

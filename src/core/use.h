@@ -39,5 +39,9 @@ struct mp_use {
 const char *mp_use_kind_name(enum mp_use_kind kind);
 /* Entries of DEVICE; free the array (not the entries) with g_ptr_array_unref(). */
 GPtrArray *mp_use_of(const struct mp_host *host, const struct mp_pci *device);
+/* Evidence that could not be read and concerns devices of this class, or NULL: with no
+ * entries that means unused, as far as files that are open were looked at. */
+const struct mp_fact *mp_use_unread(
+	const struct mp_host *host, const struct mp_pci *device);
 
 #endif

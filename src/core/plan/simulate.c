@@ -1,9 +1,193 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files would do, before one of them is written: they are read back by the same
+ * probes that read a host (modprobe.d by libkmod), and the next boot is simulated for every
+ * device with and without them.
+ */
 #include "config.h"
 
+#include <string.h>
+
+#include "core/boot.h"
+#include "core/pci.h"
 #include "core/plan.h"
 
-void mp_plan_simulate(
-	struct mp_plan *plan G_GNUC_UNUSED, const struct mp_wish *wish G_GNUC_UNUSED)
+/* The host as it would be. */
+static struct mp_host *with_files(const struct mp_plan *plan, const struct mp_wish *wish)
 {
+	struct mp_host *then = mp_host_view(wish->host);
+	g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(struct mp_overlay));
+	g_autoptr(mp_root) root = NULL;
+
+	for (guint i = 0; i < plan->files->len; i++) {
+		const struct mp_plan_file *file = plan->files->pdata[i];
+		struct mp_overlay entry = { file->path, file->content, file->mode };
+
+		if (file->changed)
+			g_array_append_val(files, entry);
+	}
+	if (!files->len)
+		return then;
+	root = mp_root_overlay(wish->root, (void *)files->data, files->len);
+	if (then->modules)
+		mp_probe_module_config(then, root);
+	if (then->boot)
+		mp_probe_boot(then, root);
+	return then;
+}
+
+/* Profiles matter to a simulation only where they fit. */
+static const struct mp_profile *profile_for(
+	const struct mp_wish *wish, const struct mp_pci *device)
+{
+	for (guint i = 0; i < wish->devices->len; i++)
+		if (wish->devices->pdata[i] == device)
+			return wish->profiles->pdata[i];
+	for (guint i = 0; i < wish->profiles->len; i++)
+		if (mp_profile_fits(wish->profiles->pdata[i], device))
+			return wish->profiles->pdata[i];
+	return wish->profiles->pdata[0];
+}
+
+enum mp_bind_outcome mp_plan_outcome(const struct mp_wish *wish,
+	const struct mp_host *host, const struct mp_kernel *kernel,
+	const struct mp_pci *device, char **why)
+{
+	struct mp_bind bind;
+	enum mp_bind_outcome outcome;
+
+	mp_bind_simulate(host, kernel, device, profile_for(wish, device), &bind);
+	outcome = bind.outcome;
+	if (why && outcome == MP_BIND_UNKNOWN)
+		*why = g_strdup(bind.why ? bind.why : "no reason is given");
+	else if (why && (bind.order_file || bind.vfio_file))
+		*why = g_strdup(bind.order_file ? bind.order_file : bind.vfio_file);
+	mp_bind_clear(&bind);
+	return outcome;
+}
+
+static void add_taken(struct mp_plan *plan, const struct mp_pci *device,
+	enum mp_bind_outcome now, enum mp_bind_outcome then, bool wanted)
+{
+	struct mp_plan_taken *taken = g_new(struct mp_plan_taken, 1);
+
+	*taken = (struct mp_plan_taken){ device, now, then, wanted };
+	g_ptr_array_add(plan->taken, taken);
+}
+
+/* --- devices that nobody asked for --- */
+
+static bool ids_take(const struct mp_host *host, const struct mp_kernel *kernel,
+	const struct mp_pci *device)
+{
+	const char *file = NULL;
+	g_autofree char *ids = kernel ? mp_bind_ids(host, kernel, &file) : NULL;
+
+	return ids && mp_vfio_ids_take(ids, device);
+}
+
+static void refuse(struct mp_plan *plan, const struct mp_wish *wish,
+	const struct mp_pci *device, const struct mp_kernel *kernel,
+	enum mp_bind_outcome then)
+{
+	g_autofree char *what = mp_pci_describe(device);
+	g_autofree char *remedy = g_strdup_printf(
+		"if it shall be passed through as well: add --device %s; if not: bind "
+		"by address (--binding address)",
+		device->bdf);
+	const char *driver = device->driver.know == MP_KNOWN ? device->driver.text : NULL;
+	const char *loss = then == MP_BIND_NOBODY ? "would be left without a driver by"
+						  : "would go to vfio-pci too by";
+
+	if (mp_wish_forces(wish, device)) {
+		mp_plan_add_note(plan, device->bdf,
+			"forced: %s (%s) %s these files, with kernel %s", device->bdf,
+			what, loss, kernel->release);
+		return;
+	}
+	mp_plan_add_obstacle(plan, device->bdf, remedy,
+		"%s (%s%s%s) was not asked for, but %s these files, with kernel %s",
+		device->bdf, what, driver ? ", driver " : "", driver ? driver : "", loss,
+		kernel->release);
+}
+
+/* True where KERNEL's next boot would treat an unwanted device worse. */
+static bool is_worse(const struct mp_plan *plan, const struct mp_wish *wish,
+	const struct mp_kernel *kernel, const struct mp_pci *device,
+	struct mp_plan_taken *taken)
+{
+	taken->now = mp_plan_outcome(wish, wish->host, kernel, device, NULL);
+	taken->then = mp_plan_outcome(wish, plan->then, kernel, device, NULL);
+	if (taken->then == MP_BIND_UNKNOWN)
+		return ids_take(plan->then, kernel, device) &&
+		       !ids_take(wish->host, kernel, device);
+	if (taken->now == taken->then)
+		return false;
+	return taken->then != MP_BIND_HOST && taken->now != MP_BIND_VFIO;
+}
+
+static void judge_unwanted(struct mp_plan *plan, const struct mp_wish *wish,
+	const struct mp_pci *device, const struct mp_kernel *next)
+{
+	const GPtrArray *kernels = plan->then->modules->kernels;
+	bool refused = false;
+
+	for (guint i = 0; i < kernels->len; i++) {
+		const struct mp_kernel *kernel = kernels->pdata[i];
+		struct mp_plan_taken taken;
+		bool worse = is_worse(plan, wish, kernel, device, &taken);
+
+		if (kernel == next ? worse || taken.now != taken.then : worse && !refused)
+			add_taken(plan, device, taken.now, taken.then, false);
+		if (worse && !refused)
+			refuse(plan, wish, device, kernel, taken.then);
+		refused = refused || worse;
+	}
+}
+
+/* --- the devices that are wanted --- */
+
+static void judge_wanted(struct mp_plan *plan, const struct mp_wish *wish,
+	const struct mp_pci *device, const struct mp_kernel *next)
+{
+	g_autofree char *why = NULL;
+	enum mp_bind_outcome now = mp_plan_outcome(wish, wish->host, next, device, NULL);
+	enum mp_bind_outcome then = mp_plan_outcome(wish, plan->then, next, device, &why);
+
+	add_taken(plan, device, now, then, true);
+	if (then == MP_BIND_UNKNOWN)
+		mp_plan_add_note(plan, device->bdf,
+			"which driver %s gets at the next boot could not be simulated (%s); "
+			"`metis-passthrough status` tells after the reboot",
+			device->bdf, why);
+	else if (plan->binding && (then == MP_BIND_HOST || then == MP_BIND_RACE))
+		mp_plan_add_obstacle(plan, device->bdf,
+			"take out what gives it to another driver, or try --binding "
+			"address",
+			"%s would %s go to its host driver at the next boot%s%s",
+			device->bdf, then == MP_BIND_RACE ? "sometimes" : "still",
+			why ? ", by " : "", why ? why : "");
+}
+
+void mp_plan_simulate(struct mp_plan *plan, const struct mp_wish *wish)
+{
+	const struct mp_host *host = wish->host;
+	const struct mp_fact *by;
+	const struct mp_kernel *next;
+
+	plan->then = with_files(plan, wish);
+	if (!host->modules || !host->boot || !wish->devices->len)
+		return;
+	next = mp_host_next_kernel(host, &by);
+	for (guint i = 0; i < wish->devices->len; i++)
+		judge_wanted(plan, wish, wish->devices->pdata[i], next);
+	/* The same files give the same boot. */
+	if (plan->then->modules == host->modules)
+		return;
+	for (guint i = 0; i < host->devices->len; i++) {
+		const struct mp_pci *device = host->devices->pdata[i];
+
+		if (!mp_wish_has(wish, device) && !mp_pci_is_bridge(device))
+			judge_unwanted(plan, wish, device, next);
+	}
 }
