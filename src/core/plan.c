@@ -6,6 +6,7 @@
 
 #include "core/boot.h"
 #include "core/pci.h"
+#include "core/pin.h"
 #include "core/plan.h"
 
 static void file_free(void *data)
@@ -196,6 +197,8 @@ static void look_at(
 			"%s holds bytes that are no text", file->path);
 		return;
 	}
+	if (file->now && file->keep_mode)
+		file->mode = st.mode;
 	file->changed = g_strcmp0(file->now, file->content) != 0 ||
 			(file->content && st.mode != file->mode);
 }
@@ -247,8 +250,11 @@ static void add_configured(struct mp_plan *plan, struct mp_wish *wish)
 		const struct mp_pin *pin = wish->config->cards->pdata[i];
 		struct mp_pci *device = mp_host_device(wish->host, pin->address);
 		struct mp_profile *profile;
+		g_autofree char *why = NULL;
 
-		if (!device || mp_wish_has(wish, device))
+		/* Another card at the address is told by the configuration's own topic. */
+		if (!device || mp_wish_has(wish, device) ||
+			mp_pin_check(wish->host, pin, &why) != MP_PIN_SAME)
 			continue;
 		profile = mp_profile_for_device(device, NULL);
 		if (!profile) {

@@ -32,6 +32,7 @@ struct mp_plan_file {
 	char *path;    /* "/etc/modprobe.d/metis-passthrough.conf" */
 	char *content; /* NULL: shall not be there */
 	uint32_t mode;
+	bool keep_mode; /* a file that is there keeps its own */
 	char *why;
 	bool reboot;
 	unsigned feeds; /* MP_FEEDS_*: what has to be made again when it changes */

@@ -215,6 +215,17 @@ struct mp_config *mp_config_load(struct mp_root *root, GError **error)
 	return mp_config_parse("/" MP_PATH_SETTINGS, data, size, error);
 }
 
+const struct mp_pin *mp_config_pin(const struct mp_config *config, const char *address)
+{
+	for (guint i = 0; i < config->cards->len; i++) {
+		const struct mp_pin *pin = config->cards->pdata[i];
+
+		if (!strcmp(pin->address, address))
+			return pin;
+	}
+	return NULL;
+}
+
 void mp_config_free(struct mp_config *config)
 {
 	if (!config)

@@ -43,6 +43,10 @@ struct mp_config *mp_config_parse(
 	const char *name, const char *data, size_t size, GError **error);
 /* Reads MP_PATH_SETTINGS of ROOT; a missing file gives an empty configuration. */
 struct mp_config *mp_config_load(struct mp_root *root, GError **error);
+/* The pin of the card at ADDRESS (full form), or NULL. */
+const struct mp_pin *mp_config_pin(const struct mp_config *config, const char *address);
+/* CONFIG as YAML that mp_config_parse() reads. Caller frees. */
+char *mp_config_write(const struct mp_config *config);
 void mp_config_free(struct mp_config *config);
 typedef struct mp_config mp_config;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_config, mp_config_free)
