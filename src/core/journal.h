@@ -7,9 +7,10 @@
  *     NNNN/                                one transaction; NNNN counts up, "0001"
  *       plan.json                          title, time, tool, kernel, boot id, steps, promises
  *       N.old, N.old.M                     what step N has to put back
- *       log                                one line an event, appended and synced:
- *                                          "begin N", "done N", "applied",
- *                                          "undo N", "undone N", "undone"
+ *       N.theirs                           what an undo by force has replaced
+ *       log                                one line an event, appended: "plan SHA256" of
+ *                                          plan.json, "begin N", "done N", "applied",
+ *                                          "undo N", "undone N", "undone"; N from 1
  *     .new-NNNN/                           being prepared: nothing of the host was changed
  *
  * A transaction whose log has neither "applied" nor "undone", or has "undo" without
@@ -72,9 +73,16 @@ struct mp_tx *mp_journal_latest(GPtrArray *all);
 struct mp_tx *mp_journal_begin(struct mp_target *target, const char *title,
 	GPtrArray *steps, json_object *promises, const struct mp_step_ctx *ctx,
 	GError **error);
-/* Appends and syncs one event; STEP is left out where negative. */
+/*
+ * Appends one event and follows it in TX; STEP counts from 0 and is left out where negative.
+ * On the disk when it returns, but for "done N" and "undone N": a lost one is read as begun
+ * or undoing, with which undo() does the same more carefully, and the next event brings it
+ * to the disk.
+ */
 bool mp_journal_log(struct mp_target *target, struct mp_tx *tx, const char *event,
 	int step, GError **error);
+/* Frees the room of what TX, which is undone, needs no more. */
+void mp_journal_forget_saved(struct mp_target *target, const struct mp_tx *tx);
 /* Throws away what was being prepared by a run that ended. */
 bool mp_journal_sweep(struct mp_target *target, GError **error);
 

@@ -88,6 +88,12 @@ void mp_step_free(struct mp_step *step);
 /* The ops of KIND, or NULL. */
 const struct mp_step_ops *mp_step_ops_find(const char *kind);
 
+/* The path that the step is about, or NULL: what a later step about the same path hides. */
+const char *mp_step_path(const struct mp_step *step);
+/* A name for temporary files of this step, the same in every run; hidden, so that nobody who
+ * reads a directory of *.conf takes it. Caller frees. */
+char *mp_step_temp(const struct mp_step_ctx *ctx);
+
 /* --- JSON of a step, read as strictly as if it were hostile --- */
 
 /* The text of KEY, or NULL and MP_ERROR_INPUT. Owned by OBJECT. */
@@ -102,8 +108,10 @@ bool mp_step_state_from_json(
 /* --- kinds --- */
 
 /*
- * file: want {path, content (text) or null: absent, mode (number)}; owner root. before
- * {state, saved (name in the store) or null, made_dirs [path]}.
+ * file: want {path, content (text) or null: absent, mode (number)}. A new file belongs to
+ * root and gets MODE; one that is there keeps its owner, attributes and mode, to which
+ * execute bits of MODE are added. before {state, saved (name in the store) or null,
+ * made_dirs [path]}.
  */
 extern const struct mp_step_ops mp_step_file;
 /* CONTENT NULL: the file shall not be there. */

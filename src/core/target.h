@@ -106,4 +106,34 @@ bool mp_target_lock(struct mp_target *target, GError **error);
  * TARGET, close-on-exec. */
 int mp_target_lock_fd(const struct mp_target *target);
 
+/*
+ * Between the two, a call returns before its directory is synced; mp_target_sync() syncs
+ * each directory once. For many changes of which nobody may see a part: files are synced
+ * all the same. Calls nest.
+ */
+void mp_target_hold_syncs(struct mp_target *target);
+bool mp_target_sync(struct mp_target *target, GError **error);
+
+/* --- for steps and the journal --- */
+
+/* The directories of PATH (with the last component) that are not there, outermost first;
+ * char *, each with a leading slash. Something else in the way is an error. */
+bool mp_target_missing_dirs(
+	struct mp_target *target, const char *path, GPtrArray *missing, GError **error);
+/* Makes the directory PATH, for root alone (0700). There already: fine. */
+bool mp_target_make_private_dir(
+	struct mp_target *target, const char *path, GError **error);
+/* Renames a directory of the store; TO must not be there. */
+bool mp_target_rename_dir(
+	struct mp_target *target, const char *from, const char *to, GError **error);
+/* Removes PATH and what is in it. Not there: fine. */
+bool mp_target_remove_tree(struct mp_target *target, const char *path, GError **error);
+/* Appends TEXT to the file PATH, after throwing away a last line that did not get its
+ * newline; on the disk when it returns where SYNC is given. */
+bool mp_target_append(struct mp_target *target, const char *path, const char *text,
+	bool sync, GError **error);
+/* Sets aside room for SIZE bytes of the file PATH without making it longer, so that a full
+ * disk cannot keep an undo from being noted. File systems that cannot: fine. */
+void mp_target_reserve(struct mp_target *target, const char *path, size_t size);
+
 #endif
