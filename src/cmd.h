@@ -28,7 +28,8 @@ struct mp_cmd {
 	int (*run)(int argc, char **argv, GError **error);
 };
 
-extern const struct mp_cmd mp_cmd_list, mp_cmd_preflight, mp_cmd_explain, mp_cmd_snapshot;
+extern const struct mp_cmd mp_cmd_list, mp_cmd_preflight, mp_cmd_explain, mp_cmd_snapshot,
+	mp_cmd_status, mp_cmd_rollback, mp_cmd_history;
 
 /* --- help (help.c) --- */
 

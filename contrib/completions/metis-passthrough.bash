@@ -35,6 +35,11 @@ _metis_passthrough_options() {
 		;;
 	explain) printf '%s\n' -f --format --color -h --help ;;
 	snapshot) printf '%s\n' -o --output --scrub --force --sysroot -h --help ;;
+	status)
+		printf '%s\n' --record -v --verbose -f --format --sysroot --color -h --help
+		;;
+	rollback) printf '%s\n' --all --yes --force --sysroot -h --help ;;
+	history) printf '%s\n' -f --format --sysroot --color -h --help ;;
 	*) return 1 ;;
 	esac
 }
@@ -50,6 +55,7 @@ _metis_passthrough_values() {
 	*:-d | *:--device) _metis_passthrough_devices ;;
 	preflight:--vm) _metis_passthrough_vms ;;
 	*:--id | *:--class | *:-g | *:--group | *:--driver) ;;
+	rollback:--force) return 2 ;;
 	*:--sysroot | *:-o | *:--output) return 2 ;;
 	*) return 1 ;;
 	esac
@@ -70,7 +76,7 @@ _metis_passthrough() {
 	COMPREPLY=()
 	if [ ${#words[@]} -le 2 ]; then
 		mapfile -t COMPREPLY < <(
-			compgen -W 'list preflight explain snapshot -h --help -V --version' -- "$cur"
+			compgen -W 'list preflight explain snapshot status rollback history -h --help -V --version' -- "$cur"
 		)
 		return
 	fi

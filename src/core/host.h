@@ -37,6 +37,7 @@ struct mp_host {
 	struct mp_use *use;       /* use.h: what the host itself does with devices */
 	struct mp_memory *memory; /* memory.h: RAM, hugepages, NUMA, memlock */
 	struct mp_guests *guests; /* vm.h: VM configurations, mappings, reservations */
+	struct mp_setup *setup;   /* setup.h: what this program did before */
 
 	/* Owned storage behind all of the above; used through the functions below. */
 	GStringChunk *strings;
@@ -95,5 +96,6 @@ void mp_probe_initramfs(struct mp_host *host, struct mp_root *root);
 void mp_probe_use(struct mp_host *host, struct mp_root *root);
 void mp_probe_memory(struct mp_host *host, struct mp_root *root);
 void mp_probe_guests(struct mp_host *host, struct mp_root *root);
+void mp_probe_setup(struct mp_host *host, struct mp_root *root);
 
 #endif

@@ -4,13 +4,14 @@
  *
  * The promises of a transaction are a JSON array of objects with "kind":
  *   file       {path, sha256, mode} or {path, absent: true}
+ *   link       {path, target}
  *   parameter  {parameter: "intel_iommu=on"}      in /proc/cmdline
  *   binding    {address, id}                      on vfio-pci, and by nobody else since boot
  *   image      {address, id}                      every image of every kernel binds it
  *   group      {address, members [address]}
  *   pin        {address, id, subsystem, serial, slot}   null: had none
  *   mapping    {name, node, map}
- *   vm         {vmid, key, value}
+ *   vm         {vmid, key, value}                 null: the key is not set
  * Of several transactions in force the later one's promise about the same thing counts.
  */
 #ifndef MP_PROMISE_H
@@ -21,15 +22,15 @@
 #include "core/finding.h"
 #include "core/host.h"
 #include "core/journal.h"
-#include "core/profile.h"
 
 /*
  * Judges the promises of ALL (from mp_journal_load()) against HOST; ROOT for digests of
  * files. Findings with the ids status-file, status-parameter, ... PASS: kept; FAIL: drift;
- * UNSURE: could not be seen; INFO: counts from the next boot on, which has not been yet.
- * The caller owns the array (free func set).
+ * UNSURE: could not be seen; INFO: counts from a later start on. Each interrupted transaction
+ * is a FAIL of its own (status-transaction). *pending: something counts from the next boot
+ * on, which has not been yet. The caller owns the array (free func set).
  */
-GPtrArray *mp_promises_judge(
-	const struct mp_host *host, struct mp_root *root, GPtrArray *all);
+GPtrArray *mp_promises_judge(const struct mp_host *host, struct mp_root *root,
+	GPtrArray *all, bool *pending);
 
 #endif

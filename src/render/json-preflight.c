@@ -7,22 +7,13 @@
 static struct json_object *finding_object(const struct mp_finding *finding)
 {
 	struct json_object *object = json_object_new_object();
-	struct json_object *evidence = json_object_new_array();
 
 	mp_json_add_text(object, "id", finding->id);
 	mp_json_add_text(object, "topic", mp_check_topic(finding->id));
 	mp_json_add_text(object, "severity", mp_severity_name(finding->severity));
 	mp_json_add_text(object, "subject", finding->subject);
 	mp_json_add_text(object, "summary", finding->summary);
-	for (guint i = 0; i < finding->evidence->len; i++) {
-		const struct mp_evidence *item = finding->evidence->pdata[i];
-		struct json_object *pair = json_object_new_object();
-
-		mp_json_add_text(pair, "source", item->source);
-		mp_json_add_text(pair, "value", item->value);
-		json_object_array_add(evidence, pair);
-	}
-	mp_json_add(object, "evidence", evidence);
+	mp_json_add(object, "evidence", mp_json_evidence(finding));
 	mp_json_add_text(object, "remedy", finding->remedy);
 	mp_json_add_text(object, "waiver", finding->waiver);
 	mp_json_add(object, "live_only", json_object_new_boolean(finding->live_only));

@@ -83,6 +83,21 @@ struct json_object *mp_json_device(const struct mp_pci *device)
 	return object;
 }
 
+struct json_object *mp_json_evidence(const struct mp_finding *finding)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (guint i = 0; i < finding->evidence->len; i++) {
+		const struct mp_evidence *item = finding->evidence->pdata[i];
+		struct json_object *pair = json_object_new_object();
+
+		mp_json_add_text(pair, "source", item->source);
+		mp_json_add_text(pair, "value", item->value);
+		json_object_array_add(array, pair);
+	}
+	return array;
+}
+
 void mp_json_write(struct json_object *report, FILE *out)
 {
 	const char *text = json_object_to_json_string_ext(
@@ -102,4 +117,6 @@ const struct mp_render_ops mp_render_json = {
 	.list = mp_json_list,
 	.checks = mp_json_checks,
 	.explain = mp_json_explain,
+	.status = mp_json_status,
+	.history = mp_json_history,
 };

@@ -11,6 +11,7 @@
 #include "render/render.h"
 
 struct mp_pci;
+struct mp_tx;
 
 void mp_json_preflight(
 	const struct mp_preflight_report *, const struct mp_render_style *, FILE *out);
@@ -18,6 +19,10 @@ void mp_json_list(
 	const struct mp_list_report *, const struct mp_render_style *, FILE *out);
 void mp_json_checks(const struct mp_render_style *, FILE *out);
 void mp_json_explain(const struct mp_check *, const struct mp_render_style *, FILE *out);
+void mp_json_status(
+	const struct mp_status_report *, const struct mp_render_style *, FILE *out);
+void mp_json_history(
+	const struct mp_history_report *, const struct mp_render_style *, FILE *out);
 
 /* --- what they share (json.c); each add takes over VALUE --- */
 
@@ -32,6 +37,10 @@ struct json_object *mp_json_text(const char *text);
 struct json_object *mp_json_host(const struct mp_host *host);
 /* What identifies a device: {"address", "id", "vendor", "device", ...} */
 struct json_object *mp_json_device(const struct mp_pci *device);
+/* [{"source", "value"}, ...] */
+struct json_object *mp_json_evidence(const struct mp_finding *finding);
+/* What names a transaction: {"id", "title", "state", "created", ...} (json-history.c) */
+struct json_object *mp_json_transaction(const struct mp_tx *tx);
 /* Writes REPORT with a newline and ends it. */
 void mp_json_write(struct json_object *report, FILE *out);
 

@@ -19,6 +19,19 @@ const struct mp_render_ops *mp_render_find(const char *name)
 	return NULL;
 }
 
+const char *mp_status_verdict_name(enum mp_status_verdict verdict)
+{
+	static const char *const names[] = {
+		[MP_STATUS_NOTHING] = "nothing",
+		[MP_STATUS_DRIFT] = "drift",
+		[MP_STATUS_UNKNOWN] = "unknown",
+		[MP_STATUS_PENDING] = "reboot-pending",
+		[MP_STATUS_KEPT] = "kept",
+	};
+
+	return names[verdict];
+}
+
 const char *mp_render_names(void)
 {
 	static char names[64];

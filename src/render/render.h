@@ -52,14 +52,28 @@ struct mp_plan_report {
 	int exit_code;
 };
 
+/* Of several the first counts. */
+enum mp_status_verdict {
+	MP_STATUS_NOTHING, /* no transaction is in force */
+	MP_STATUS_DRIFT,
+	MP_STATUS_UNKNOWN, /* something could not be seen */
+	MP_STATUS_PENDING, /* not booted since the last setup */
+	MP_STATUS_KEPT,
+};
+
 struct mp_status_report {
 	const struct mp_host *host;
 	GPtrArray *transactions; /* struct mp_tx: those in force or interrupted */
 	GPtrArray *findings;     /* struct mp_finding: one for each promise */
-	bool reboot_pending;     /* not booted since the last setup */
+	const char *boot_id;     /* of the kernel that runs, or NULL */
+	int64_t checked;         /* seconds since the epoch */
+	bool reboot_pending;     /* something counts from the next boot on */
+	enum mp_status_verdict verdict;
 	unsigned counts[MP_SEVERITIES];
 	int exit_code;
 };
+/* "kept", "drift", "reboot-pending", "unknown", "nothing": API. */
+const char *mp_status_verdict_name(enum mp_status_verdict verdict);
 
 struct mp_history_report {
 	const char *target;      /* "/" or a directory */

@@ -10,4 +10,6 @@ const struct mp_render_ops mp_render_text = {
 	.list = mp_text_list,
 	.checks = mp_text_checks,
 	.explain = mp_text_explain,
+	.status = mp_text_status,
+	.history = mp_text_history,
 };

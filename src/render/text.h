@@ -11,5 +11,12 @@ void mp_text_list(
 	const struct mp_list_report *, const struct mp_render_style *, FILE *out);
 void mp_text_checks(const struct mp_render_style *, FILE *out);
 void mp_text_explain(const struct mp_check *, const struct mp_render_style *, FILE *out);
+void mp_text_status(
+	const struct mp_status_report *, const struct mp_render_style *, FILE *out);
+void mp_text_history(
+	const struct mp_history_report *, const struct mp_render_style *, FILE *out);
+
+/* "2026-11-22 10:49", local time. Caller frees. */
+char *mp_text_time(int64_t seconds);
 
 #endif
