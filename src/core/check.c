@@ -27,6 +27,7 @@ static const struct topic topics[] = {
 	{ "memory", mp_checks_memory },
 	{ "VM", mp_checks_vm },
 	{ "card", mp_checks_card },
+	{ "setup", mp_checks_setup },
 };
 
 const struct mp_check *const *mp_checks_all(size_t *n)

@@ -64,6 +64,7 @@ extern const struct mp_check mp_checks_binding[];
 extern const struct mp_check mp_checks_memory[];
 extern const struct mp_check mp_checks_vm[];
 extern const struct mp_check mp_checks_card[];
+extern const struct mp_check mp_checks_setup[];
 
 /* All checks in report order; *n gets their number. */
 const struct mp_check *const *mp_checks_all(size_t *n);

@@ -12,6 +12,7 @@ use Desktop;
 use Devices;
 use Forum;
 use Proxmox;
+use Recorded;
 use Snap;
 
 sub new {

@@ -9,4 +9,7 @@ sub {
 	$n->file('etc/modules', "# /etc/modules: kernel modules to load at boot time.\n");
 	$n->initramfs(modules => [ qw(metis nvme nvme_core ahci libahci xhci_pci i40e ast dm_mod) ],
 		files => { 'etc/modprobe.d/pve-blacklist.conf' => "blacklist nvidiafb\n" });
+	$n->recorded('drift',
+		[ 'status-binding', 'fail', '0000:86:00.0', 'axl has the card', 'update-initramfs -u -k all' ],
+		[ 'status-file', 'pass', '/etc/modprobe.d/vfio.conf', 'It is as setup wrote it' ]);
 }

@@ -26,4 +26,8 @@ YAML
 	$n->file('etc/pve/storage.cfg', "dir: local\n\tpath /var/lib/vz\n\tcontent iso,vztmpl,backup,snippets\n\n"
 			. "lvmthin: local-lvm\n\tthinpool data\n\tvgname pve\n\tcontent rootdir,images\n");
 	$n->stat('var/lib/vz/snippets/metis-hook', 'file', 0755, 120, 1777990000);
+	$n->recorded('kept',
+		[ 'status-file', 'pass', '/etc/modprobe.d/metis-passthrough.conf', 'It is as setup wrote it' ],
+		[ 'status-binding', 'pass', '0000:86:00.0', 'vfio-pci has the card since the boot' ],
+		[ 'status-pin', 'pass', '0000:86:00.0', 'It is the card that was set up' ]);
 }
