@@ -283,6 +283,7 @@ struct mp_plan *mp_plan_make(const struct mp_wish *asked)
 
 	wish.devices = borrow(asked->devices);
 	wish.profiles = borrow(asked->profiles);
+	wish.asked = asked->devices->len;
 	add_configured(plan, &wish);
 	if (!wish.devices->len)
 		mp_plan_add_obstacle(plan, "host",
@@ -293,6 +294,7 @@ struct mp_plan *mp_plan_make(const struct mp_wish *asked)
 	mp_plan_cmdline(plan, &wish);
 	mp_plan_binding(plan, &wish);
 	mp_plan_units(plan, &wish);
+	mp_plan_hook(plan, &wish);
 	look_at_files(plan, &wish);
 
 	mp_plan_simulate(plan, &wish);

@@ -20,6 +20,7 @@ struct mp_wish {
 	const struct mp_config *config; /* never NULL */
 	GPtrArray *devices;             /* struct mp_pci *: cards to pass through */
 	GPtrArray *profiles;            /* struct mp_profile *, one for each of devices */
+	guint asked; /* set by plan.c: as many were asked for, the configuration adds the rest */
 	const char *const *force; /* BDFs that may be taken from the host, or NULL */
 	const char *binding;      /* "auto", "ids", "address" */
 	const char *vm;           /* VMID or NULL: no VM is changed */
@@ -117,6 +118,7 @@ void mp_plan_config(struct mp_plan *plan, const struct mp_wish *wish);
 void mp_plan_cmdline(struct mp_plan *plan, const struct mp_wish *wish);
 void mp_plan_binding(struct mp_plan *plan, const struct mp_wish *wish);
 void mp_plan_units(struct mp_plan *plan, const struct mp_wish *wish);
+void mp_plan_hook(struct mp_plan *plan, const struct mp_wish *wish);
 /* These judge the files: plan->then and plan->taken are set. */
 void mp_plan_simulate(struct mp_plan *plan, const struct mp_wish *wish); /* sets them */
 void mp_plan_use(

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The hookscript: a file in the snippets of the storage `local`, which each node has for
+ * itself. PVE resolves the volume by storage.cfg and asks neither whether the storage may
+ * hold snippets nor whether the directory was made (PVE::GuestHelpers check_hookscript()).
+ * The file comes before the VM's option and goes after it: a VM whose hookscript is missing
+ * does not start.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/plan/guest.h"
+#include "core/template.h"
+
+#define PROGRAM MP_BINDIR "/metis-passthrough"
+
+/* The mount options of the file system that PATH is on, by /proc/self/mountinfo: the mount
+ * point is the 5th field, its options the 6th (proc(5)). Caller frees; NULL: not known. */
+static char *mount_options(struct mp_root *root, const char *path)
+{
+	g_autofree char *data = NULL;
+	char *found = NULL;
+	size_t best = 0;
+
+	if (mp_root_read(root, "proc/self/mountinfo", MP_READ_FILE, &data, NULL) < 0)
+		return NULL;
+	g_auto(GStrv) lines = g_strsplit(data, "\n", -1);
+	for (char **line = lines; *line; line++) {
+		g_auto(GStrv) fields = g_strsplit(*line, " ", 7);
+		size_t length;
+
+		if (g_strv_length(fields) < 7)
+			continue;
+		length = strlen(fields[4]);
+		if (length == 1)
+			length = 0; /* "/" */
+		/* A later mount at the same place hides the earlier. */
+		if (length < best || strncmp(path, fields[4], length) != 0 ||
+			(path[length] && path[length] != '/'))
+			continue;
+		best = length;
+		g_free(found);
+		found = g_strdup(fields[5]);
+	}
+	return found;
+}
+
+static bool is_noexec(struct mp_root *root, const char *path)
+{
+	g_autofree char *options = mount_options(root, path);
+	g_auto(GStrv) list = g_strsplit(options ? options : "", ",", -1);
+
+	return g_strv_contains((const char *const *)list, "noexec");
+}
+
+/* Where the file goes, or NULL with an obstacle. */
+static const char *directory_of(
+	struct mp_plan *plan, const struct mp_wish *wish, const char *subject)
+{
+	const struct mp_storage *local = mp_host_storage(wish->host, "local");
+
+	if (wish->host->guests->storages_fact.know == MP_UNKNOWN) {
+		mp_plan_add_obstacle(plan, subject, "run this as root on the node itself",
+			"the storages of Proxmox VE could not be read: %s",
+			wish->host->guests->storages_fact.why);
+		return NULL;
+	}
+	if (!local || !local->snippets ||
+		(strcmp(local->type, "dir") != 0 && strcmp(local->type, "btrfs") != 0)) {
+		mp_plan_add_obstacle(plan, subject,
+			"leave --hook out, or make `local` a directory of this node again "
+			"(Datacenter > Storage)",
+			"the storage 'local' is no directory of this node%s%s, so it cannot "
+			"hold the hookscript",
+			local ? " but of type " : "", local ? local->type : "");
+		return NULL;
+	}
+	if (is_noexec(wish->root, local->snippets)) {
+		mp_plan_add_obstacle(plan, subject,
+			"mount it with exec, or leave --hook out",
+			"%s is on a file system that is mounted noexec: nothing there can be "
+			"run",
+			local->snippets);
+		return NULL;
+	}
+	return local->snippets;
+}
+
+/* PVE knows one hookscript for a VM. */
+static bool has_other(
+	struct mp_plan *plan, const struct mp_wish *wish, const char *subject)
+{
+	const struct mp_vm *vm = mp_host_vm(wish->host, wish->vm);
+
+	if (!vm || !vm->next->hookscript || !strcmp(vm->next->hookscript, MP_HOOK_VOLUME))
+		return false;
+	mp_plan_add_obstacle(plan, subject,
+		"leave --hook out, or call both from a script of your own: what this hook "
+		"runs is '" PROGRAM " hook VMID PHASE'",
+		"it has a hookscript already (%s), and Proxmox VE knows one for a VM",
+		vm->next->hookscript);
+	return true;
+}
+
+/* A hook whose program is missing refuses each start. */
+static bool has_program(
+	struct mp_plan *plan, const struct mp_wish *wish, const char *subject)
+{
+	struct mp_stat st;
+	int err = mp_root_stat(wish->root, PROGRAM, &st);
+
+	if (err == -ENODATA)
+		return true; /* a snapshot: nobody looked, and nothing is set up there */
+	if (err == 0 && st.type == MP_FILE_REGULAR && (st.mode & 0111))
+		return true;
+	mp_plan_add_obstacle(plan, subject,
+		"install metis-passthrough there (make install)",
+		"the hookscript runs " PROGRAM
+		", which is not installed: the VM would not "
+		"start");
+	return false;
+}
+
+void mp_plan_hook(struct mp_plan *plan, const struct mp_wish *wish)
+{
+	g_autofree char *subject = NULL;
+	g_autofree char *path = NULL;
+	g_autofree char *head = NULL;
+	g_autofree char *content = NULL;
+	const char *directory;
+
+	if (!wish->hook)
+		return;
+	if (!wish->vm) {
+		mp_plan_add_obstacle(plan, "host", "name it: --vm VMID",
+			"a hookscript belongs to a VM, and none is named");
+		return;
+	}
+	subject = g_strdup_printf("VM %s", wish->vm);
+	if (!mp_plan_has_pve(plan, wish, subject) || has_other(plan, wish, subject) ||
+		!has_program(plan, wish, subject))
+		return;
+	directory = directory_of(plan, wish, subject);
+	if (!directory)
+		return;
+	head = g_strchomp(mp_plan_head("# "));
+	const char *const values[] = { "HEAD", head, "PROGRAM", PROGRAM, NULL };
+
+	content = mp_template_fill("hooks/metis-passthrough", values);
+	path = g_build_filename(directory, "metis-passthrough", NULL);
+	mp_plan_add_file(plan, path, content, 0,
+		"Proxmox VE runs it before VM %s starts; it refuses the start where the card "
+		"is not the one that was set up, does not answer, or is in use",
+		wish->vm)
+		->mode = 0755;
+}
