@@ -12,6 +12,7 @@
 
 #include "core/binding.h"
 #include "core/boot.h"
+#include "core/early-bind.h"
 #include "core/pci.h"
 
 #define CMDLINE_SOURCE "the kernel command line"
@@ -205,6 +206,16 @@ static char *ids_of(const struct scene *scene, const char **file)
 	return NULL;
 }
 
+bool mp_bind_override_fits(
+	const struct mp_override_rule *rule, const struct mp_pci *device)
+{
+	return (!rule->address || !fnmatch(rule->address, device->bdf, 0)) &&
+	       (rule->vendor < 0 || rule->vendor == device->vendor) &&
+	       (rule->device < 0 || rule->device == device->device) &&
+	       (rule->subvendor < 0 || rule->subvendor == device->subvendor) &&
+	       (rule->subdevice < 0 || rule->subdevice == device->subdevice);
+}
+
 /* An override rule for DEVICE, the last that fits. */
 static const struct mp_override_rule *override_of(
 	const struct scene *scene, const struct mp_pci *device)
@@ -215,9 +226,11 @@ static const struct mp_override_rule *override_of(
 	for (guint i = 0; !scene->image && i < rules->len; i++) {
 		const struct mp_override_rule *rule = rules->pdata[i];
 
-		if ((rule->address && fnmatch(rule->address, device->bdf, 0) != 0) ||
-			(rule->vendor >= 0 && rule->vendor != device->vendor) ||
-			(rule->device >= 0 && rule->device != device->device))
+		if (!mp_bind_override_fits(rule, device))
+			continue;
+		if (rule->program && (rule->program_fact.know == MP_ABSENT ||
+					     mp_early_fits(scene->host->modules->early,
+						     device) == MP_EARLY_NO))
 			continue;
 		found = rule;
 	}
@@ -245,6 +258,15 @@ static bool in_order(const struct scene *scene, struct mp_bind *bind, bool *all_
 	return true;
 }
 
+static bool builtin_among(const struct scene *scene, const GPtrArray *modules)
+{
+	for (guint i = 0; i < modules->len; i++)
+		if (mp_module_where(scene->kernel, modules->pdata[i]) ==
+			MP_MODULE_BUILTIN)
+			return true;
+	return false;
+}
+
 static enum mp_bind_outcome judge_ids(const struct scene *scene, struct mp_bind *bind)
 {
 	bool builtin = mp_module_where(scene->kernel, "vfio_pci") == MP_MODULE_BUILTIN;
@@ -255,10 +277,8 @@ static enum mp_bind_outcome judge_ids(const struct scene *scene, struct mp_bind 
 		return MP_BIND_VFIO;
 	if (ordered)
 		return MP_BIND_NOBODY; /* nothing loads vfio-pci before a VM needs it */
-	for (guint i = 0; i < bind->host_modules->len; i++)
-		if (mp_module_where(scene->kernel, bind->host_modules->pdata[i]) ==
-			MP_MODULE_BUILTIN)
-			return MP_BIND_HOST;
+	if (builtin_among(scene, bind->host_modules))
+		return MP_BIND_HOST;
 	if (builtin)
 		return MP_BIND_VFIO;
 	/* The image's list is loaded before udev starts (scripts/functions load_modules). */
@@ -269,6 +289,32 @@ static enum mp_bind_outcome judge_ids(const struct scene *scene, struct mp_bind 
 	return load ? MP_BIND_RACE : MP_BIND_HOST;
 }
 
+/*
+ * By address, before udev loads anything: nobody but vfio-pci can have the device, unless a
+ * driver is built in and had it before the first program ran. vfio-pci takes it when it is
+ * loaded.
+ */
+static void judge_early(const struct scene *scene, const char *file,
+	const GPtrArray *cards, const struct mp_pci *device, struct mp_bind *bind)
+{
+	bool there = mp_module_where(scene->kernel, "vfio_pci") == MP_MODULE_BUILTIN;
+
+	bind->order_file = file;
+	if (builtin_among(scene, bind->host_modules)) {
+		bind->outcome = MP_BIND_HOST;
+		return;
+	}
+	if (mp_early_fits(cards, device) == MP_EARLY_UNREAD) {
+		bind->why =
+			"its serial number, which the binding asks for, could not be read";
+		return;
+	}
+	bind->vfio_file = file;
+	there = there ||
+		(scene->image ? scene->image->has_vfio_pci : vfio_load(scene) != NULL);
+	bind->outcome = there ? MP_BIND_VFIO : MP_BIND_NOBODY;
+}
+
 static void simulate(
 	const struct scene *scene, const struct mp_pci *device, struct mp_bind *bind)
 {
@@ -277,6 +323,15 @@ static void simulate(
 	g_autofree char *ids = ids_of(scene, &file);
 	bool all_blocked;
 
+	if (scene->image && mp_early_fits(scene->image->early, device) != MP_EARLY_NO) {
+		judge_early(scene, scene->image->early_file, scene->image->early, device,
+			bind);
+		return;
+	}
+	if (rule && rule->program) {
+		judge_early(scene, rule->file, scene->host->modules->early, device, bind);
+		return;
+	}
 	if (rule) {
 		bind->order_file = rule->file;
 		bind->outcome = MP_BIND_HOST;

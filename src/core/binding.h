@@ -52,6 +52,9 @@ GPtrArray *mp_bind_also_taken(const struct mp_host *host, const struct mp_kernel
 /* The effective ids= of vfio-pci at the next boot of KERNEL, or NULL. Caller frees. */
 char *mp_bind_ids(
 	const struct mp_host *host, const struct mp_kernel *kernel, const char **file);
+/* Does RULE speak of DEVICE? */
+bool mp_bind_override_fits(
+	const struct mp_override_rule *rule, const struct mp_pci *device);
 /* The command line that counts: of the next boot where known, else the running one's. */
 const char *mp_bind_cmdline(const struct mp_host *host);
 

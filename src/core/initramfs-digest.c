@@ -6,6 +6,8 @@
  *   modules NAME...      repeated, wrapped
  *   file PATH            followed by its lines, each after a tab
  *   script PATH          a boot script that names driver_override or vfio-pci
+ *   program PATH         our early-bind; its table, its script and the ORDER of the scripts
+ *                        are files above
  */
 #include "config.h"
 
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #include "core/cpio.h"
+#include "core/early-bind.h"
 #include "core/initramfs-digest.h"
 #include "core/modules.h"
 #include "core/program.h"
@@ -49,7 +52,7 @@ struct reader {
 	struct mp_cpio *cpio;
 	const char *archive;
 	char *problem;
-	GString *modules;
+	GString *modules, *programs;
 	size_t column;
 	GHashTable
 		*files; /* path -> GString; the last of a name wins, as in the kernel */
@@ -72,12 +75,19 @@ static bool is_config(const char *name)
 {
 	static const char *const globs[] = { "etc/modprobe.d/*.conf",
 		"lib/modprobe.d/*.conf", "usr/lib/modprobe.d/*.conf",
-		"run/modprobe.d/*.conf", "conf/modules" };
+		"run/modprobe.d/*.conf", "conf/modules", MP_PATH_EARLY_TABLE };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(globs); i++)
 		if (!fnmatch(globs[i], name, FNM_PATHNAME))
 			return true;
 	return false;
+}
+
+/* What a program of ours needs of the scripts: kept whole. */
+static bool is_early(const char *name)
+{
+	return !strcmp(name, MP_PATH_EARLY_SCRIPT) ||
+	       !strcmp(name, "scripts/init-top/ORDER");
 }
 
 static void add_module(struct reader *r, const char *name)
@@ -106,6 +116,14 @@ static bool on_member(void *user, const char *name, uint32_t mode, uint64_t size
 		add_module(r, name);
 		return false;
 	}
+	if (g_str_has_suffix(name, "/metis-passthrough/early-bind") && mode & 0111 &&
+		!strchr(name, '\n')) {
+		g_string_append_printf(r->programs, "program %s\n", name);
+		return false;
+	}
+	/* A script that cannot be run is none. */
+	if (!strcmp(name, MP_PATH_EARLY_SCRIPT) && !(mode & 0111))
+		return false;
 	if ((!is_config(name) && !is_script(name)) || strchr(name, '\n'))
 		return false;
 	if (size > FILE_MAX || r->kept + size > FILES_MAX) {
@@ -256,6 +274,7 @@ static int compare_text(const void *a, const void *b)
 static char *write_digest(const struct reader *r)
 {
 	GString *out = g_string_new(NULL);
+	bool early = g_hash_table_contains(r->files, MP_PATH_EARLY_SCRIPT);
 	g_autoptr(GList) names =
 		g_list_sort(g_hash_table_get_keys(r->files), compare_text);
 
@@ -268,11 +287,17 @@ static char *write_digest(const struct reader *r)
 		const GString *content = g_hash_table_lookup(r->files, name->data);
 		g_autofree char *clean = mp_clean_text(name->data, strlen(name->data));
 
-		if (!is_script(name->data))
+		if (!is_script(name->data) || (early && is_early(name->data)))
 			append_file(out, clean, content);
 		else if (strstr(content->str, "driver_override") ||
 			 strstr(content->str, "vfio-pci"))
 			g_string_append_printf(out, "script %s\n", clean);
+	}
+	if (r->programs->len) {
+		g_autofree char *clean =
+			mp_clean_text(r->programs->str, r->programs->len);
+
+		g_string_append(out, clean);
 	}
 	return g_string_free(out, FALSE);
 }
@@ -289,6 +314,7 @@ void mp_initramfs_digest(struct mp_image_job *jobs, size_t count, unsigned secon
 		r->archive = "plain";
 		r->cpio = mp_cpio_new(&reader_ops, r);
 		r->modules = g_string_new(NULL);
+		r->programs = g_string_new(NULL);
 		r->files = g_hash_table_new_full(
 			g_str_hash, g_str_equal, g_free, free_string);
 		read_plain(r, piece);
@@ -301,6 +327,7 @@ void mp_initramfs_digest(struct mp_image_job *jobs, size_t count, unsigned secon
 		close(r->fd);
 		mp_cpio_free(r->cpio);
 		g_string_free(r->modules, TRUE);
+		g_string_free(r->programs, TRUE);
 		g_hash_table_unref(r->files);
 		g_free(r->problem);
 	}

@@ -5,9 +5,6 @@
 
 #include "core/host.h"
 
-/* Binds cards by address at boot, in the image and in the root. */
-#define MP_PATH_EARLY_PROGRAM MP_PKGLIBEXECDIR "/early-bind"
-
 struct mp_image {
 	const char *kernel;  /* release */
 	const char *path;    /* "/boot/initrd.img-6.8.12-4-pve" */
@@ -19,6 +16,9 @@ struct mp_image {
 	GPtrArray *files; /* const char *: relevant members (modprobe.d, conf, scripts) */
 	GPtrArray *
 		scripts; /* const char *: those of `files` that bind devices themselves */
+	GPtrArray *early; /* struct mp_early_card: given to vfio-pci before udev starts */
+	const char *early_file; /* "IMAGE: PATH" of the table inside, or NULL */
+	const char *early_why;  /* why the table inside is without effect, or NULL */
 };
 
 struct mp_initramfs {

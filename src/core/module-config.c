@@ -57,6 +57,9 @@ void mp_module_load_parse(struct mp_host *host, const char *file, const char *te
 	}
 }
 
+/* How our rule calls our program. */
+#define EARLY_CALL "/early-bind %k"
+
 struct part {
 	const char *key, *op, *value;
 };
@@ -101,6 +104,13 @@ static bool take_part(const struct part *part, struct mp_override_rule *rule)
 		rule->driver = value;
 		return !strcmp(part->op, "=");
 	}
+	if (!strcmp(key, "PROGRAM") && g_str_has_suffix(value, EARLY_CALL)) {
+		rule->driver = "vfio-pci";
+		rule->program = value;
+		return compares;
+	}
+	if (!strcmp(key, "ENV{METIS_PASSTHROUGH}"))
+		return true; /* without it udev would drop the rule as one without effect */
 	if (!strcmp(key, "ACTION"))
 		return true; /* add, change or bind: all happen at boot */
 	if (!compares)
@@ -115,13 +125,19 @@ static bool take_part(const struct part *part, struct mp_override_rule *rule)
 		return read_id(value, &rule->vendor);
 	if (!strcmp(key, "ATTR{device}"))
 		return read_id(value, &rule->device);
+	if (!strcmp(key, "ATTR{subsystem_vendor}"))
+		return read_id(value, &rule->subvendor);
+	if (!strcmp(key, "ATTR{subsystem_device}"))
+		return read_id(value, &rule->subdevice);
 	return false;
 }
 
 static void parse_rule(
 	struct mp_host *host, const char *file, const char *line, GPtrArray *rules)
 {
-	struct mp_override_rule rule = { .vendor = -1, .device = -1 };
+	struct mp_override_rule rule = {
+		.vendor = -1, .device = -1, .subvendor = -1, .subdevice = -1
+	};
 	GStringChunk *strings = mp_host_own(
 		host, g_string_chunk_new(256), (GDestroyNotify)g_string_chunk_free);
 	struct part part;
@@ -134,6 +150,12 @@ static void parse_rule(
 	struct mp_override_rule *kept = mp_host_alloc(host, sizeof(*kept));
 
 	*kept = rule;
+	if (rule.program) {
+		size_t length = strlen(rule.program) - strlen(" %k");
+		g_autofree char *path = g_strndup(rule.program, length);
+
+		kept->program = mp_host_str(host, path);
+	}
 	kept->file = mp_host_str(host, file);
 	g_ptr_array_add(rules, kept);
 }
@@ -149,7 +171,8 @@ void mp_override_parse_udev(
 	for (char **line = lines; *line; line++) {
 		char *rule = g_strstrip(*line);
 
-		if (*rule != '#' && strstr(rule, "driver_override"))
+		if (*rule != '#' &&
+			(strstr(rule, "driver_override") || strstr(rule, EARLY_CALL)))
 			parse_rule(host, file, rule, rules);
 	}
 }

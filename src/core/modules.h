@@ -56,8 +56,13 @@ struct mp_module_load {
 struct mp_override_rule {
 	const char *address; /* a BDF or a glob of them; NULL: by id alone */
 	int vendor, device;  /* -1: any */
+	int subvendor, subdevice;
 	const char *driver;
 	const char *file;
+	/* Our rule: this program decides, by its table (mp_modules.early). NULL: any other.
+	 * Whether it is installed: never looked in rules that were not read from a host. */
+	const char *program;
+	struct mp_fact program_fact;
 };
 
 struct mp_modules {
@@ -75,6 +80,7 @@ struct mp_modules {
 		initramfs_load; /* the same from /etc/initramfs-tools/modules: in the images
 	                              to come */
 	GPtrArray *overrides;   /* struct mp_override_rule */
+	GPtrArray *early;       /* struct mp_early_card: the table of early-bind */
 };
 
 /*

@@ -76,6 +76,7 @@ struct mp_plan {
 	/* For the topics. */
 	struct mp_host *then; /* the host with the files in place: its modprobe.d, udev
 				 rules and boot defaults; for topics that run after the files */
+	const char *assumed;  /* a program that `then` takes for installed, or NULL */
 	unsigned stale;       /* MP_FEEDS_*: to be made again though no file changes */
 	GPtrArray *stale_why; /* char *: a sentence each */
 	GPtrArray *profiles;  /* struct mp_profile: of the cards that the configuration adds */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/early-bind.h"
 #include "core/initramfs-digest.h"
 #include "core/modules.h"
 
@@ -104,6 +105,7 @@ static struct mp_image *add_image(struct mp_host *host, const char *release)
 	image->load = mp_host_array(host);
 	image->files = mp_host_array(host);
 	image->scripts = mp_host_array(host);
+	image->early = mp_host_array(host);
 	g_ptr_array_add(host->initramfs->images, image);
 	return image;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/early-bind.h"
 #include "core/kernel-digest.h"
 #include "core/modules.h"
 #include "core/pci.h"
@@ -304,6 +305,8 @@ static void probe_driverctl(struct mp_host *host, struct mp_root *root)
 			.address = mp_host_str(host, address),
 			.vendor = -1,
 			.device = -1,
+			.subvendor = -1,
+			.subdevice = -1,
 			.driver = driver.text,
 			.file = driver.source,
 		};
@@ -331,6 +334,31 @@ static void probe_udev(struct mp_host *host, struct mp_root *root)
 	}
 }
 
+/* Our rule is nothing without its program and its table, and they are nothing without it. */
+static void probe_early(struct mp_host *host, struct mp_root *root)
+{
+	const GPtrArray *rules = host->modules->overrides;
+	g_autofree char *text = NULL;
+
+	for (guint i = 0; i < rules->len; i++) {
+		struct mp_override_rule *rule = rules->pdata[i];
+		struct mp_stat st;
+		size_t size = 0;
+		int err;
+
+		if (!rule->program)
+			continue;
+		err = mp_root_stat(root, rule->program, &st);
+		rule->program_fact =
+			err < 0 ? mp_fact_errno(host, rule->program, err)
+				: mp_fact_known(host, rule->program, "installed");
+		if (!text)
+			text = read_config(host, root, MP_PATH_EARLY_TABLE, &size);
+	}
+	if (text)
+		mp_early_parse(host, text, host->modules->early);
+}
+
 static void probe_config(struct mp_host *host, struct mp_root *root)
 {
 	struct mp_modules *modules = host->modules;
@@ -340,10 +368,12 @@ static void probe_config(struct mp_host *host, struct mp_root *root)
 	modules->load = mp_host_array(host);
 	modules->initramfs_load = mp_host_array(host);
 	modules->overrides = mp_host_array(host);
+	modules->early = mp_host_array(host);
 	probe_modprobe(host, root);
 	probe_load(host, root);
 	probe_driverctl(host, root);
 	probe_udev(host, root);
+	probe_early(host, root);
 }
 
 void mp_probe_module_config(struct mp_host *host, struct mp_root *root)

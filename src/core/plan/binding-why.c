@@ -264,6 +264,11 @@ static const char *keeps_vfio_away(const struct mp_host *host)
 	return NULL;
 }
 
+static bool is_snapshot(const struct mp_binding *b)
+{
+	return mp_root_header(b->wish->root, "tool") != NULL;
+}
+
 static void need_initramfs_tools(const struct mp_binding *b)
 {
 	const struct mp_initramfs *initramfs = b->host->initramfs;
@@ -280,10 +285,54 @@ static void need_initramfs_tools(const struct mp_binding *b)
 			"install initramfs-tools, which Proxmox VE comes with",
 			"dracut makes the initramfs images here: only initramfs-tools can "
 			"be set up");
+	else if (is_snapshot(b))
+		mp_plan_add_note(b->plan, "host",
+			"the snapshot has no update-initramfs: taken for one of its gaps");
 	else
 		mp_plan_add_obstacle(b->plan, "host", "install initramfs-tools",
 			"nothing makes initramfs images here: there is no "
 			"update-initramfs");
+}
+
+static void need_program(const struct mp_binding *b)
+{
+	const struct mp_fact *program = &b->host->initramfs->early_bind;
+
+	if (!strcmp(b->plan->binding, "ids"))
+		return;
+	if (program->know == MP_ABSENT && !is_snapshot(b))
+		mp_plan_add_obstacle(b->plan, "host",
+			"install metis-passthrough on the host that is set up",
+			"%s, which binds cards by their address, is not there",
+			program->source);
+	if (program->know == MP_UNKNOWN && !is_snapshot(b))
+		mp_plan_add_note(b->plan, "host",
+			"whether %s, which binds cards by their address, is there is not "
+			"known: %s",
+			program->source, program->why);
+	if (program->know == MP_KNOWN || !is_snapshot(b))
+		return;
+	/* It may have been taken by a program that was never installed there. */
+	b->plan->assumed = program->source;
+	mp_plan_add_note(b->plan, "host",
+		"%s, which binds cards by their address, is taken for installed: the "
+		"snapshot does not have it",
+		program->source);
+}
+
+/* What decides about the card where our rule would not be the last. */
+static void no_other_override(const struct mp_binding *b, const struct mp_pci *card)
+{
+	const GPtrArray *rules = b->host->modules->overrides;
+
+	for (guint i = 0; i < rules->len; i++) {
+		const struct mp_override_rule *rule = rules->pdata[i];
+
+		if (mp_bind_override_fits(rule, card) &&
+			strcmp(rule->driver, "vfio-pci") != 0)
+			mp_plan_add_obstacle(b->plan, card->bdf, "take that away",
+				"%s gives it to %s", rule->file, rule->driver);
+	}
 }
 
 void mp_binding_obstacles(const struct mp_binding *b)
@@ -303,5 +352,8 @@ void mp_binding_obstacles(const struct mp_binding *b)
 	if (file)
 		mp_plan_add_obstacle(b->plan, "host", "take that line away",
 			"%s keeps vfio-pci from being loaded", file);
+	for (guint i = 0; i < b->cards->len; i++)
+		no_other_override(b, b->cards->pdata[i]);
 	need_initramfs_tools(b);
+	need_program(b);
 }

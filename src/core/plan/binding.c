@@ -7,10 +7,15 @@
  * module from the host's other devices too, and where a softdep does not work, because the
  * module is built in, a blacklist does not either.
  *
- * address: for hosts with a second device of the same id and the like.
+ * address: for hosts with a second device of the same id and the like. Before udev starts in
+ * the initramfs, early-bind gives driver_override "vfio-pci" to each card of its table that
+ * still is the card it was; no other driver can take it from then on, so no softdep is
+ * needed. For cards that come later a udev rule runs the same program. vfio-pci itself is
+ * loaded right after it in the initramfs, by name in the root.
  */
 #include "config.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "core/plan/binding.h"
@@ -18,10 +23,23 @@
 
 static bool is_ids(const struct mp_binding *b)
 {
-	return !strcmp(b->plan->binding, "ids");
+	return b->cards->len && !strcmp(b->plan->binding, "ids");
 }
 
 /* --- the files --- */
+
+/* CONTENT NULL: not wanted, which is worth a word only where the file is there. */
+static struct mp_plan_file *add_file(const struct mp_binding *b, const char *path,
+	const char *content, unsigned feeds, const char *why)
+{
+	struct mp_stat st;
+	int err = content ? 0 : mp_root_stat(b->wish->root, path, &st);
+
+	if (err == -ENOENT || err == -ENOTDIR || err == -ENODATA)
+		return NULL;
+	return mp_plan_add_file(b->plan, path, content, feeds, "%s",
+		content ? why : "the binding that is chosen now does not need it");
+}
 
 static char *head(void)
 {
@@ -55,11 +73,10 @@ static char *ids_conf(const struct mp_binding *b)
 
 static void add_modprobe(const struct mp_binding *b)
 {
-	g_autofree char *content = is_ids(b) && b->cards->len ? ids_conf(b) : NULL;
+	g_autofree char *content = is_ids(b) ? ids_conf(b) : NULL;
 
-	mp_plan_add_file(b->plan, MP_FILE_MODPROBE, content, MP_FEEDS_IMAGES, "%s",
-		!content ? "the cards are not bound by their ids"
-		: b->modules->len
+	add_file(b, MP_FILE_MODPROBE, content, MP_FEEDS_IMAGES,
+		b->modules->len
 			? "vfio-pci takes the cards by their ids, and the host's drivers "
 			  "for them wait until it is there"
 			: "vfio-pci takes the cards by their ids");
@@ -72,27 +89,88 @@ static void add_load(const struct mp_binding *b)
 	g_autofree char *content =
 		b->cards->len ? mp_template_fill("modules-load.d/vfio.conf", values)
 			      : NULL;
+	struct mp_plan_file *file = add_file(b, MP_FILE_LOAD, content, 0,
+		"vfio-pci is loaded at boot even where no driver of the host asks for it");
 
-	mp_plan_add_file(b->plan, MP_FILE_LOAD, content, 0, "%s",
-		content ? "vfio-pci is loaded at boot even where no driver of the host asks "
-			  "for it"
-			: "no card needs it");
+	if (file)
+		file->reboot = true;
 }
 
-static void add_hook(const struct mp_binding *b)
+/* CONTENT: taken over; NULL: the file shall not be there. */
+static void add_script(
+	const struct mp_binding *b, const char *path, char *content, const char *why)
 {
-	g_autofree char *first = head();
-	const char *const values[] = { "HEAD", first, NULL };
-	g_autofree char *content =
-		b->cards->len ? mp_template_fill("initramfs/hook", values) : NULL;
-	struct mp_plan_file *file = mp_plan_add_file(b->plan, MP_FILE_HOOK, content,
-		MP_FEEDS_IMAGES, "%s",
-		content ? "vfio-pci is in every initramfs image, where the host's drivers "
-			  "are loaded first"
-			: "no card needs it");
+	struct mp_plan_file *file = add_file(b, path, content, MP_FEEDS_IMAGES, why);
 
-	file->mode = 0755;
-	file->reboot = true;
+	if (file)
+		file->mode = 0755;
+	g_free(content);
+}
+
+static char *hook(const struct mp_binding *b, const char *const *values)
+{
+	g_autofree char *common = mp_template_fill("initramfs/hook", values);
+	g_autofree char *more =
+		is_ids(b) ? NULL : mp_template_fill("initramfs/hook-address", values);
+
+	return g_strconcat(common, more, NULL);
+}
+
+static char *cards_text(const struct mp_binding *b, char *(*line)(const struct mp_pci *))
+{
+	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+
+	for (guint i = 0; i < b->cards->len; i++)
+		g_ptr_array_add(lines, line(b->cards->pdata[i]));
+	g_ptr_array_add(lines, NULL);
+	return g_strjoinv("\n", (char **)lines->pdata);
+}
+
+/* Without an assignment udev would drop the rule as one without effect. */
+static char *rule_line(const struct mp_pci *card)
+{
+	g_autoptr(GString) rule = g_string_new(NULL);
+
+	g_string_printf(rule,
+		"ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
+		"ATTR{vendor}==\"0x%04x\", ATTR{device}==\"0x%04x\", ",
+		card->bdf, card->vendor, card->device);
+	if (card->subvendor != 0xffff && card->subdevice != 0xffff)
+		g_string_append_printf(rule,
+			"ATTR{subsystem_vendor}==\"0x%04x\", "
+			"ATTR{subsystem_device}==\"0x%04x\", ",
+			card->subvendor, card->subdevice);
+	g_string_append(rule, "PROGRAM==\"" MP_PATH_EARLY_PROGRAM
+			      " %k\", ENV{METIS_PASSTHROUGH}=\"vfio-pci\"");
+	return g_string_free(g_steal_pointer(&rule), FALSE);
+}
+
+static void add_images(const struct mp_binding *b)
+{
+	bool any = b->cards->len > 0, address = any && !is_ids(b);
+	g_autofree char *first = head();
+	g_autofree char *cards = cards_text(b, mp_early_line);
+	g_autofree char *rules = cards_text(b, rule_line);
+	const char *const values[] = { "HEAD", first, "PROGRAM", MP_PATH_EARLY_PROGRAM,
+		"TABLE", MP_FILE_TABLE, "CARDS", cards, "RULES", rules, NULL };
+	g_autofree char *table =
+		address ? mp_template_fill("initramfs/early-bind.conf", values) : NULL;
+	g_autofree char *udev =
+		address ? mp_template_fill("udev/early-bind.rules", values) : NULL;
+
+	add_file(b, MP_FILE_TABLE, table, MP_FEEDS_IMAGES,
+		"each card is named with all that tells it from its like, so that no other "
+		"device at its address is taken");
+	add_script(b, MP_FILE_SCRIPT,
+		address ? mp_template_fill("initramfs/init-top", values) : NULL,
+		"gives the cards to vfio-pci before any driver is loaded");
+	/* The image gets a copy of the rule by udev's own hook. */
+	add_file(b, MP_FILE_RULES, udev, MP_FEEDS_IMAGES | MP_FEEDS_UDEV,
+		"a card that is plugged in later, or found again, is bound like those at "
+		"boot");
+	add_script(b, MP_FILE_HOOK, any ? hook(b, values) : NULL,
+		"vfio-pci is in every initramfs image, where the host's drivers are loaded "
+		"first");
 }
 
 /* --- the choice --- */
@@ -198,6 +276,6 @@ void mp_plan_binding(struct mp_plan *plan, const struct mp_wish *wish)
 		mp_binding_obstacles(&b);
 	add_modprobe(&b);
 	add_load(&b);
-	add_hook(&b);
+	add_images(&b);
 	promise(&b);
 }

@@ -3,6 +3,7 @@
 #ifndef MP_PLAN_BINDING_H
 #define MP_PLAN_BINDING_H
 
+#include "core/early-bind.h"
 #include "core/pci.h"
 #include "core/plan.h"
 
@@ -10,6 +11,9 @@
 #define MP_FILE_MODPROBE "/etc/modprobe.d/metis-passthrough.conf"
 #define MP_FILE_LOAD     "/etc/modules-load.d/metis-passthrough.conf"
 #define MP_FILE_HOOK     "/etc/initramfs-tools/hooks/metis-passthrough"
+#define MP_FILE_SCRIPT   "/etc/initramfs-tools/" MP_PATH_EARLY_SCRIPT
+#define MP_FILE_TABLE    "/" MP_PATH_EARLY_TABLE
+#define MP_FILE_RULES    "/etc/udev/rules.d/10-metis-passthrough.rules"
 
 struct mp_binding {
 	struct mp_plan *plan;

@@ -28,6 +28,11 @@ static struct mp_host *with_files(const struct mp_plan *plan, const struct mp_wi
 	}
 	if (!files->len)
 		return then;
+	if (plan->assumed) {
+		struct mp_overlay entry = { plan->assumed, "", 0755 };
+
+		g_array_append_val(files, entry);
+	}
 	root = mp_root_overlay(wish->root, (void *)files->data, files->len);
 	if (then->modules)
 		mp_probe_module_config(then, root);
