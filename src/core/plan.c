@@ -84,6 +84,16 @@ struct mp_plan_file *mp_plan_add_file(struct mp_plan *plan, const char *path,
 	return file;
 }
 
+struct mp_plan_file *mp_plan_add_link(struct mp_plan *plan, const char *path,
+	const char *target, unsigned feeds, const char *why)
+{
+	struct mp_plan_file *file = mp_plan_add_file(plan, path, target, feeds, "%s", why);
+
+	file->link = true;
+	file->mode = 0777;
+	return file;
+}
+
 static void remark(GPtrArray *list, const char *subject, const char *remedy, char *text)
 {
 	struct mp_plan_remark *remark;
@@ -159,6 +169,27 @@ char *mp_plan_head(const char *prefix)
 
 /* --- the files --- */
 
+/* The same for a link. Another link at its place is replaced: the name says whose it is. */
+static void look_at_link(
+	struct mp_plan *plan, const struct mp_wish *wish, struct mp_plan_file *file)
+{
+	int err = mp_root_readlink(wish->root, file->path, &file->now);
+
+	if (err == -EINVAL)
+		mp_plan_add_obstacle(plan, file->path,
+			"look at it, and move it away; then run this again",
+			"%s is there and is no symbolic link", file->path);
+	else if (err == -ENODATA)
+		mp_plan_add_note(plan, file->path,
+			"the snapshot does not say whether %s is there; shown as if not",
+			file->path);
+	else if (err < 0 && err != -ENOENT && err != -ENOTDIR)
+		mp_plan_add_obstacle(plan, file->path,
+			"run this as root on the host itself", "%s could not be read: %s",
+			file->path, g_strerror(-err));
+	file->changed = g_strcmp0(file->now, file->content) != 0;
+}
+
 /* What stands at the path now. An obstacle where it cannot be told or is no plain file. */
 static void look_at(
 	struct mp_plan *plan, const struct mp_wish *wish, struct mp_plan_file *file)
@@ -168,6 +199,10 @@ static void look_at(
 	size_t size = 0;
 	int err;
 
+	if (file->link) {
+		look_at_link(plan, wish, file);
+		return;
+	}
 	if (mp_root_readlink(wish->root, file->path, &target) == 0) {
 		mp_plan_add_obstacle(plan, file->path,
 			"make it a plain file, or remove it, then run this again",
@@ -217,6 +252,12 @@ static void promise_files(struct mp_plan *plan)
 
 		json_object_object_add(
 			promise, "path", json_object_new_string(file->path));
+		if (file->link) {
+			json_object_object_add(promise, "target",
+				json_object_new_string(file->content));
+			mp_plan_promise(plan, "link", promise);
+			continue;
+		}
 		if (file->content) {
 			g_autofree char *digest = g_compute_checksum_for_string(
 				G_CHECKSUM_SHA256, file->content, -1);

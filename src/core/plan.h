@@ -31,7 +31,7 @@ struct mp_wish {
 /* A file as it shall be. */
 struct mp_plan_file {
 	char *path;    /* "/etc/modprobe.d/metis-passthrough.conf" */
-	char *content; /* NULL: shall not be there */
+	char *content; /* NULL: shall not be there; of a link the target */
 	uint32_t mode;
 	bool keep_mode; /* a file that is there keeps its own */
 	char *why;
@@ -39,6 +39,7 @@ struct mp_plan_file {
 	unsigned feeds; /* MP_FEEDS_*: what has to be made again when it changes */
 	char *now;      /* present content, NULL: absent. Filled by plan.c */
 	bool changed;
+	bool link;     /* a symbolic link: content and now are targets, no text */
 };
 
 enum mp_feeds {
@@ -98,6 +99,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_plan, mp_plan_free)
 struct mp_plan_file *mp_plan_add_file(struct mp_plan *plan, const char *path,
 	const char *content, unsigned feeds, const char *why_format, ...)
 	G_GNUC_PRINTF(5, 6);
+/* The same for a symbolic link to TARGET. */
+struct mp_plan_file *mp_plan_add_link(struct mp_plan *plan, const char *path,
+	const char *target, unsigned feeds, const char *why);
 void mp_plan_add_obstacle(struct mp_plan *plan, const char *subject, const char *remedy,
 	const char *format, ...) G_GNUC_PRINTF(4, 5);
 void mp_plan_add_note(struct mp_plan *plan, const char *subject, const char *format, ...)

@@ -84,8 +84,10 @@ static unsigned add_files(struct mp_plan *plan)
 		if (!file->changed)
 			continue;
 		add(plan,
-			mp_step_file_new(
-				file->path, file->content, file->mode, file->why),
+			file->link ? mp_step_link_new(
+					     file->path, file->content, file->why)
+				   : mp_step_file_new(file->path, file->content,
+					     file->mode, file->why),
 			file->reboot);
 		feeds |= file->feeds;
 	}
