@@ -10,6 +10,7 @@ static const struct mp_step_ops *const kinds[] = {
 	&mp_step_images,
 	&mp_step_link,
 	&mp_step_mapping,
+	&mp_step_program,
 	&mp_step_vm,
 };
 

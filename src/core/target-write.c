@@ -294,6 +294,17 @@ bool mp_target_copy(struct mp_target *target, const char *from, const char *to,
 	return false;
 }
 
+bool mp_target_share(struct mp_target *target, const char *from, const char *to)
+{
+	g_auto(mp_place) source = MP_PLACE_INIT;
+	g_auto(mp_place) place = MP_PLACE_INIT;
+
+	return mp_target_find(target, from, &source) == 0 &&
+	       mp_target_find(target, to, &place) == 0 &&
+	       linkat(source.dir, source.name, place.dir, place.name, 0) == 0 &&
+	       mp_target_sync_dir(target, place.dir) == 0;
+}
+
 static int settle(struct mp_target *target, const char *path)
 {
 	g_auto(mp_place) place = MP_PLACE_INIT;

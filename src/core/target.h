@@ -91,6 +91,9 @@ bool mp_target_make_dirs(
 	struct mp_target *target, const char *path, GPtrArray *made, GError **error);
 /* Has what others wrote to the file PATH, and its name, on the disk. Not there: fine. */
 bool mp_target_settle(struct mp_target *target, const char *path, GError **error);
+/* Gives the file FROM a second name TO, a hard link. False where that cannot be: another
+ * file system, or one without hard links. */
+bool mp_target_share(struct mp_target *target, const char *from, const char *to);
 /* Bytes that may still be written where the directory PATH is, as by statvfs(3). */
 bool mp_target_room(
 	struct mp_target *target, const char *path, uint64_t *bytes, GError **error);
