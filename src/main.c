@@ -17,6 +17,7 @@ static const struct mp_cmd *const commands[] = {
 	&mp_cmd_status,
 	&mp_cmd_rollback,
 	&mp_cmd_history,
+	&mp_cmd_hook,
 	NULL,
 };
 

@@ -40,6 +40,7 @@ _metis_passthrough_options() {
 		;;
 	rollback) printf '%s\n' --all --yes --force --sysroot -h --help ;;
 	history) printf '%s\n' -f --format --sysroot --color -h --help ;;
+	hook) printf '%s\n' --sysroot -h --help ;;
 	*) return 1 ;;
 	esac
 }
@@ -76,7 +77,7 @@ _metis_passthrough() {
 	COMPREPLY=()
 	if [ ${#words[@]} -le 2 ]; then
 		mapfile -t COMPREPLY < <(
-			compgen -W 'list preflight explain snapshot status rollback history -h --help -V --version' -- "$cur"
+			compgen -W 'list preflight explain snapshot status rollback history hook -h --help -V --version' -- "$cur"
 		)
 		return
 	fi
@@ -92,6 +93,8 @@ _metis_passthrough() {
 	if [ "$code" -eq 1 ]; then
 		if [ "$verb" = explain ] && [[ $cur != -* ]]; then
 			candidates=$(_metis_passthrough_checks "${words[0]}")
+		elif [ "$verb" = hook ] && [[ $cur != -* ]]; then
+			candidates="$(_metis_passthrough_vms) pre-start post-start pre-stop post-stop"
 		else
 			candidates=$(_metis_passthrough_options "$verb") || return
 		fi

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* hook: what Proxmox VE calls before and after a VM runs. */
+#include "config.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "core/vm-start.h"
+
+/* Far more than reading takes; less than whoever waits for the VM's lock bears. */
+#define SECONDS 30
+
+static char *opt_sysroot;
+
+static const GOptionEntry options[] = {
+	MP_OPTION_SYSROOT(opt_sysroot),
+	{ NULL },
+};
+
+/* Only what the VM's configuration says: most VMs have no card. */
+static int has_cards(struct mp_root *root, const char *vmid, GError **error)
+{
+	g_autoptr(mp_host) host = mp_host_new(mp_root_name(root), mp_root_is_live(root));
+	struct mp_vm *vm;
+
+	mp_probe_guests(host, root);
+	vm = mp_vm_find(host, vmid, error);
+	if (!vm)
+		return -1;
+	return vm->hostpci->len > 0;
+}
+
+static struct mp_host *load(struct mp_root *root, GError **error)
+{
+	struct mp_host *host = mp_host_load(root, MP_TOPIC_PCI | MP_TOPIC_DETAILS, error);
+
+	if (!host)
+		return NULL;
+	mp_probe_guests(host, root);
+	mp_probe_use(host, root); /* last: it needs devices and guests */
+	return host;
+}
+
+static int judge(const char *vmid, GError **error)
+{
+	g_autoptr(mp_root) root = mp_root_open(opt_sysroot, error);
+	g_autoptr(mp_host) host = NULL;
+	g_autoptr(mp_config) config = NULL;
+	struct mp_vm_start start;
+	struct mp_vm *vm;
+	int cards, code;
+
+	if (!root)
+		return MP_EXIT_FAILURE;
+	cards = has_cards(root, vmid, error);
+	if (cards <= 0)
+		return cards < 0 ? MP_EXIT_FAILURE : MP_EXIT_OK;
+	config = mp_config_load(root, error);
+	if (!config)
+		return MP_EXIT_FAILURE;
+	host = load(root, error);
+	if (!host)
+		return MP_EXIT_FAILURE;
+	vm = mp_vm_find(host, vmid, error);
+	if (!vm)
+		return MP_EXIT_FAILURE;
+	mp_vm_start_judge(host, config, vm, &start);
+	if (start.refusal)
+		fprintf(stderr, "metis-passthrough: %s\n", start.refusal);
+	for (guint i = 0; i < start.warnings->len; i++)
+		fprintf(stderr, "metis-passthrough: warning: %s\n",
+			(const char *)start.warnings->pdata[i]);
+	code = start.refusal ? MP_EXIT_FINDING : MP_EXIT_OK;
+	mp_vm_start_clear(&start);
+	return code;
+}
+
+/*
+ * In the child: whatever hangs, hangs here. It holds nothing of ours but the pipe: Proxmox
+ * VE waits until all that it gave us (the task log, the VM's lock) is closed.
+ */
+static _Noreturn void run_child(const char *vmid, int out)
+{
+	g_autoptr(GError) error = NULL;
+	int code;
+
+	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
+		_exit(MP_EXIT_FAILURE);
+	close_range(STDERR_FILENO + 1, ~0u, 0);
+	code = judge(vmid, &error);
+	if (error) {
+		fprintf(stderr, "metis-passthrough: VM %s is not started: %s\n", vmid,
+			error->message);
+		code = mp_error_exit(error);
+		if (code == MP_EXIT_OK)
+			code = MP_EXIT_FAILURE;
+	}
+	fflush(NULL);
+	_exit(code);
+}
+
+/* Passes on what the child says. False: it did not end in time. */
+static bool listen(int fd)
+{
+	gint64 deadline = g_get_monotonic_time() + SECONDS * G_TIME_SPAN_SECOND;
+	char piece[4096];
+
+	for (;;) {
+		gint64 left = (deadline - g_get_monotonic_time()) / 1000;
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+		ssize_t got;
+
+		if (left <= 0)
+			return false;
+		if (poll(&wait, 1, (int)left) <= 0)
+			continue;
+		got = read(fd, piece, sizeof(piece));
+		if (got == 0)
+			return true;
+		if (got > 0)
+			fwrite(piece, 1, (size_t)got, stderr);
+	}
+}
+
+static int judge_in_time(const char *vmid, GError **error)
+{
+	int ends[2], status = 0;
+	pid_t child;
+	bool ended;
+
+	if (pipe(ends) < 0) {
+		mp_error_set_errno(error, -errno, "pipe", "open");
+		return MP_EXIT_FAILURE;
+	}
+	fflush(NULL);
+	child = fork();
+	if (child < 0) {
+		mp_error_set_errno(error, -errno, "the card's verification", "start");
+		return MP_EXIT_FAILURE;
+	}
+	if (child == 0)
+		run_child(vmid, ends[1]);
+	close(ends[1]);
+	ended = listen(ends[0]);
+	close(ends[0]);
+	if (!ended) {
+		/* Beyond any signal where the kernel waits for the device: not waited for. */
+		kill(child, SIGKILL);
+		fprintf(stderr,
+			"metis-passthrough: VM %s is not started: its card could not be verified "
+			"within %d s; a look at it hangs, so reboot the host\n",
+			vmid, SECONDS);
+		return MP_EXIT_FINDING;
+	}
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	fprintf(stderr,
+		"metis-passthrough: VM %s is not started: the verification of its card ended "
+		"by signal %d\n",
+		vmid, WTERMSIG(status));
+	return MP_EXIT_FAILURE;
+}
+
+static int run(int argc G_GNUC_UNUSED, char **argv, GError **error)
+{
+	uint64_t number;
+
+	if (!mp_parse_uint(argv[0], 10, &number)) {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "%s: not the number of a VM",
+			argv[0]);
+		return MP_EXIT_USAGE;
+	}
+	/* The VM runs, or ran: nothing that we could say would change that. */
+	if (strcmp(argv[1], "pre-start") != 0)
+		return MP_EXIT_OK;
+	return judge_in_time(argv[0], error);
+}
+
+const struct mp_cmd mp_cmd_hook = {
+	.name = "hook",
+	.summary = "verify the cards of a VM that is about to start (for Proxmox VE)",
+	.args = "VMID PHASE",
+	.min_args = 2,
+	.max_args = 2,
+	.options = options,
+	.description =
+		"Proxmox VE runs this as the hookscript of a VM (see setup --hook). In the phase "
+		"pre-start each card of the VM is looked at: is it there, is it the one that "
+		"config.yaml pins, does it answer, does the host or another VM use it or "
+		"something of its IOMMU group. Exit code 0 lets the VM start; any other refuses "
+		"it, and the first line on standard error says why: card, reason, remedy.\n\n"
+		"What identifies a pinned card, or whether a card answers, has to be readable: "
+		"else the start is refused. Whether the host uses it need not be: that is a "
+		"warning, since Proxmox VE and VFIO look at it again. A use of the host that is "
+		"waived in config.yaml (device-host-use) is a warning too.\n\n"
+		"Nothing is changed, in no phase; in the others (post-start, pre-stop, post-stop) "
+		"nothing is done and the exit code is 0. It ends within half a minute.",
+	.run = run,
+};

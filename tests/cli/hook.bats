@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# hook: a VM is let start with the right card, and refused with one sentence otherwise.
+load helpers
+
+# tree NAME: the captured host as a directory that a test may change.
+tree() {
+	TREE=$BATS_TEST_TMPDIR/$1
+	"$TOP_SRCDIR/tests/hosts/unpack" "$(host "$1")" "$TREE"
+}
+
+# The card in the unpacked host.
+card() {
+	printf '%s\n' "$TREE/sys/bus/pci/devices/0000:86:00.0"
+}
+
+# refused WORDS: the last run refused VM 101, and says why on its first line.
+refused() {
+	local first=${stderr%%$'\n'*}
+	[ "$status" -eq 1 ] || fail "exit code $status"
+	[ -z "$output" ] || fail "standard output: $output"
+	[[ $first == "metis-passthrough: VM ${VM:-101} is not started: "*"$1"* ]] || fail "no '$1' in: $first"
+}
+
+# runs PID VMID: the VM runs.
+runs() {
+	mkdir -p "$TREE/run/qemu-server" "$TREE/proc/$1"
+	echo "$1" >"$TREE/run/qemu-server/$2.pid"
+	printf 'kvm\0-id\0%s\0-name\0x\0' "$2" >"$TREE/proc/$1/cmdline"
+}
+
+@test "a card as it was set up: nothing is said" {
+	metis hook 101 pre-start --sysroot "$(host set-up)"
+	[ -z "$output$stderr" ]
+}
+
+@test "a card without a pin: a warning" {
+	metis hook 101 pre-start --sysroot "$(host forum-node)"
+	[[ $stderr == *"warning: no card of this VM is in /etc/metis-passthrough/config.yaml"* ]]
+}
+
+@test "a VM without a card, and every other phase: exit 0" {
+	metis hook 100 pre-start --sysroot "$(host forum-node)"
+	[ -z "$output$stderr" ]
+	for phase in post-start pre-stop post-stop something-new; do
+		metis hook 101 "$phase" --sysroot "$(host fallen-off-bus)"
+		[ -z "$output$stderr" ]
+	done
+}
+
+@test "words that are none: exit 2 or 3, never 0" {
+	metis 2 hook 101
+	assert_usage_error
+	metis 2 hook x pre-start
+	assert_usage_error
+	metis 3 hook 999 pre-start --sysroot "$(host forum-node)"
+	[[ $stderr == *"VM 999 is not started: VM 999: there is no such VM"* ]]
+	metis 3 hook 101 pre-start --sysroot /nonexistent
+	tree set-up
+	echo 'cards: [' >"$TREE/etc/metis-passthrough/config.yaml"
+	metis 3 hook 101 pre-start --sysroot "$TREE"
+	[[ $stderr == *"VM 101 is not started: "*config.yaml:* ]] || fail "$stderr"
+}
+
+@test "another card at the address" {
+	metis 1 hook 101 pre-start --sysroot "$(host moved-card)"
+	refused "0000:86:00.0 is not the card that was set up: its serial number is 0x1f9d110000000002"
+	tree set-up
+	echo 0x1234 >"$(card)/device"
+	metis 1 hook 101 pre-start --sysroot "$TREE"
+	refused "0000:86:00.0"
+}
+
+@test "the card is gone, and is found elsewhere by its serial number" {
+	tree set-up
+	sed -i 's/0000:86:00.0/0000:87:00.0/' "$TREE/etc/metis-passthrough/config.yaml" "$TREE/etc/pve/mapping/pci.cfg"
+	metis 1 hook 101 pre-start --sysroot "$TREE"
+	refused "there is no device at 0000:87:00.0 (hostpci0); the card is at 0000:86:00.0 now"
+}
+
+@test "the card is gone for good" {
+	tree forum-node
+	sed -i 's/0000:86:00.0/0000:99:00.0/' "$TREE/etc/pve/nodes/node1/qemu-server/101.conf"
+	metis 1 hook 101 pre-start --sysroot "$TREE"
+	refused "there is no device at 0000:99:00.0 (hostpci0)"
+}
+
+@test "a mapping that is not there, or has nothing for this node" {
+	tree set-up
+	sed -i 's/node=node1/node=node2/' "$TREE/etc/pve/mapping/pci.cfg"
+	metis 1 hook 101 pre-start --sysroot "$TREE"
+	refused "hostpci0 means no device of this node (mapping=metis,pcie=1)"
+}
+
+@test "a card that reads as all ones" {
+	metis 1 hook 101 pre-start --sysroot "$(host fallen-off-bus)"
+	refused "0000:86:00.0 does not answer"
+}
+
+@test "what identifies a pinned card cannot be read" {
+	tree set-up
+	rm "$(card)/config"
+	metis 1 hook 101 pre-start --sysroot "$TREE"
+	refused "0000:86:00.0"
+	tree set-up
+	head -c 64 "$(card)/config" >"$TREE/head"
+	mv "$TREE/head" "$(card)/config"
+	metis 1 hook 101 pre-start --sysroot "$TREE"
+	refused "it cannot be verified that 0000:86:00.0 is the card that was set up"
+}
+
+@test "the host uses the card" {
+	tree forum-node
+	sed -i 's/0000:86:00.0/0000:18:00.0/' "$TREE/etc/pve/nodes/node1/qemu-server/101.conf"
+	metis 1 hook 101 pre-start --sysroot "$TREE"
+	refused "0000:18:00.0 is used by the host: nic0 -> vmbr0 has the default route of the host"
+	mkdir -p "$TREE/etc/metis-passthrough"
+	printf 'waivers:\n  - check: device-host-use\n    subject: 0000:18:00.0\n    reason: rescue\n' \
+		>"$TREE/etc/metis-passthrough/config.yaml"
+	metis hook 101 pre-start --sysroot "$TREE"
+	[[ $stderr == *"warning: 0000:18:00.0 is used by the host (waived)"* ]]
+}
+
+@test "the host uses something of the card's group" {
+	metis 1 hook 101 pre-start --sysroot "$(host group-shared)"
+	refused "Proxmox VE would take 0000:87:00.0 from the host together with 0000:86:00.0"
+}
+
+@test "another VM runs with the card" {
+	tree vm-troubles
+	VM=209
+	sed -i 's/^args:.*/hostpci0: 0000:86:00.0,pcie=1/' "$TREE/etc/pve/nodes/node1/qemu-server/209.conf"
+	metis hook 209 pre-start --sysroot "$TREE"
+	runs 4711 101
+	metis 1 hook 209 pre-start --sysroot "$TREE"
+	refused "0000:86:00.0 is held by another: held by VM 101, which runs (pid 4711)"
+	# Its own reservation is no reason: PVE refuses to start what runs.
+	metis hook 101 pre-start --sysroot "$TREE"
+	# Not in the reservations: its configuration tells.
+	: >"$TREE/run/qemu-server/pci-id-reservations"
+	metis 1 hook 209 pre-start --sysroot "$TREE"
+	refused "VM 101 runs with it (hostpci0)"
+}
+
+@test "no IOMMU" {
+	metis 1 hook 101 pre-start --sysroot "$(host vtd-unused)"
+	refused "0000:86:00.0 is in no IOMMU group"
+}
+
+@test "a line that Proxmox VE drops: a warning, because the VM starts without the card" {
+	tree vm-troubles
+	metis hook 202 pre-start --sysroot "$TREE"
+	[[ $stderr == *"warning: Proxmox VE ignores hostpci0"* ]] || fail "$stderr"
+}
+
+# shim PROGRAM: the hookscript as setup writes it, in $SHIM.
+shim() {
+	SHIM=$BATS_TEST_TMPDIR/metis-hook
+	sed -e "s|@PROGRAM@|$1|" -e 's|@HEAD@|# head|' "$TOP_SRCDIR/hooks/metis-passthrough" >"$SHIM"
+	chmod +x "$SHIM"
+}
+
+@test "the hookscript runs the program, and refuses the start where there is none" {
+	shim "$BATS_TEST_TMPDIR/program"
+	run --separate-stderr "$SHIM" 101 pre-start
+	assert_equal "$status" 1
+	[[ $stderr == "VM 101 is not started, because its card cannot be verified: "*"/program is not there."* ]] || fail "$stderr"
+	[ "$(wc -l <<<"$stderr")" -eq 1 ]
+	for phase in post-start pre-stop post-stop; do
+		run --separate-stderr "$SHIM" 101 "$phase"
+		assert_equal "$status" 0
+		[[ $stderr == warning:* ]]
+	done
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\necho "$@"\nexit 7\n' >"$BATS_TEST_TMPDIR/program"
+	chmod +x "$BATS_TEST_TMPDIR/program"
+	run "$SHIM" 101 pre-start
+	assert_equal "$status" 7
+	assert_output "hook 101 pre-start"
+}
+
+# PVE waits until everything that it gave the hook is closed (PVE::Cmd::run).
+@test "nothing of it lives on with the caller's files open" {
+	run timeout 20 bash -c '"$1" hook 101 pre-start --sysroot "$2" | cat' - "$METIS" "$(host forum-node)"
+	assert_success
+}
