@@ -34,3 +34,26 @@ apt_unpack() {
 	dpkg -x "$dir"/*.deb "$3"
 	rm -rf "$dir"
 }
+
+# apt_release: the code name of this machine's Debian, which the node gets too.
+apt_release() {
+	# shellcheck source=/dev/null
+	(. /etc/os-release && printf '%s\n' "$VERSION_CODENAME")
+}
+
+# apt_sources: this machine's sources of that release, as lines of a sources.list. Its others (Proxmox', backports) are
+# not for the node.
+apt_sources() {
+	local release
+	release=$(apt_release)
+	# shellcheck disable=SC2016 # apt's
+	apt-get indextargets --format '$(CREATED_BY) $(REPO_URI) $(RELEASE) $(COMPONENT)' |
+		awk -v name="$release" '$1 == "Packages" && $4 == "main" &&
+			($3 == name || $3 == name "-updates" || $3 == name "-security") { print "deb", $2, $3, $4 }' | sort -u
+}
+
+# apt_config: what this machine's apt was told about the way to its sources.
+apt_config() {
+	apt-config dump --no-empty --format '%F "%v";%n' Acquire::http Acquire::https \
+		Acquire::Check-Valid-Until Acquire::Check-Date Acquire::Retries
+}

@@ -16,7 +16,9 @@ LAB_LIMIT_DOWNLOAD=${LAB_LIMIT_DOWNLOAD:-600}
 LAB_LIMIT_BUILD=${LAB_LIMIT_BUILD:-300}
 LAB_LIMIT_BOOT=${LAB_LIMIT_BOOT:-400}
 LAB_LIMIT_COMMAND=${LAB_LIMIT_COMMAND:-120}
-export LAB_LIMIT_DOWNLOAD LAB_LIMIT_BUILD LAB_LIMIT_BOOT LAB_LIMIT_COMMAND
+# The whole node: to make its system, and all of its boots.
+LAB_LIMIT_SYSTEM=${LAB_LIMIT_SYSTEM:-1800}
+export LAB_LIMIT_DOWNLOAD LAB_LIMIT_BUILD LAB_LIMIT_BOOT LAB_LIMIT_COMMAND LAB_LIMIT_SYSTEM
 
 # Says what happens, on stderr: stdout belongs to results.
 say() {
@@ -80,3 +82,5 @@ load_variant() {
 . "$LAB_DIR/lib/elf.sh"
 # shellcheck source-path=SCRIPTDIR/..
 . "$LAB_DIR/lib/node.sh"
+# shellcheck source-path=SCRIPTDIR/..
+. "$LAB_DIR/lib/system.sh"
