@@ -191,7 +191,8 @@ static void add_advice(
 	if (!path)
 		g_string_append_printf(left, "\n    not undone: %s", step->what);
 	else if (saved)
-		g_string_append_printf(left, "\n    as it was: /%s/%s; copy that to %s",
+		g_string_append_printf(left,
+			"\n    its saved copy: /%s/%s, which belongs to %s",
 			run->tx->path, saved, path);
 	else
 		g_string_append_printf(

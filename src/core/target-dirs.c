@@ -42,6 +42,12 @@ static int add_missing(struct mp_target *target, const char *part, void *user)
 		return 0;
 	if (fd != -ENOENT)
 		return fd;
+	/* A link that leads nowhere is not missing: no directory can be made in its place. */
+	g_auto(mp_place) place = MP_PLACE_INIT;
+
+	if (mp_target_find(target, part, &place) == 0 &&
+		faccessat(place.dir, place.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return -ENOTDIR;
 	g_ptr_array_add(user, g_strconcat("/", part, NULL));
 	return 0;
 }
@@ -120,7 +126,8 @@ bool mp_target_remove_dir(struct mp_target *target, const char *path, GError **e
 
 	if (err == -ENOENT || err == -ENOTDIR)
 		return true;
-	if (!err && unlinkat(place.dir, place.name, AT_REMOVEDIR) < 0)
+	if (!err && faccessat(place.dir, place.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+		unlinkat(place.dir, place.name, AT_REMOVEDIR) < 0)
 		err = -errno;
 	if (err == -ENOTEMPTY || err == -EEXIST || err == -ENOTDIR)
 		return true;

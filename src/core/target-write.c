@@ -32,6 +32,15 @@ static void making_clear(struct making *making)
 typedef struct making mp_making;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(mp_making, making_clear)
 
+/* Removes a name where there is one: a read-only file system would refuse that also where
+ * there is none. */
+static int remove_name(int dir, const char *name)
+{
+	if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
+	return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 static int begin(struct mp_target *target, const char *path, const char *temp,
 	struct making *making)
 {
@@ -40,7 +49,7 @@ static int begin(struct mp_target *target, const char *path, const char *temp,
 	making->temp = temp;
 	if (err)
 		return err;
-	return unlinkat(making->place.dir, temp, 0) < 0 && errno != ENOENT ? -errno : 0;
+	return remove_name(making->place.dir, temp);
 }
 
 /* The temporary name becomes the real one, whatever was there. */
@@ -201,8 +210,8 @@ bool mp_target_remove(struct mp_target *target, const char *path, GError **error
 
 	if (err == -ENOENT || err == -ENOTDIR)
 		return true;
-	if (!err && unlinkat(place.dir, place.name, 0) < 0 && errno != ENOENT)
-		err = -errno;
+	if (!err)
+		err = remove_name(place.dir, place.name);
 	/* Also where it is gone: whoever removed it may have been killed before this. */
 	if (!err)
 		err = mp_target_sync_dir(target, place.dir);
@@ -314,9 +323,10 @@ static int settle(struct mp_target *target, const char *path)
 		return err;
 	mp_autofd fd = open_old(&place);
 
-	if (fd < 0)
+	/* ELOOP: a link, which is all in its directory. */
+	if (fd < 0 ? errno != ELOOP : fsync(fd) < 0)
 		return -errno;
-	return fsync(fd) < 0 ? -errno : mp_target_sync_dir(target, place.dir);
+	return mp_target_sync_dir(target, place.dir);
 }
 
 bool mp_target_settle(struct mp_target *target, const char *path, GError **error)

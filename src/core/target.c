@@ -265,6 +265,7 @@ static int look_at(
 	state->mode = st.st_mode & 07777;
 	state->uid = st.st_uid;
 	state->gid = st.st_gid;
+	state->mtime = st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 	if (S_ISREG(st.st_mode)) {
 		state->node = MP_NODE_FILE;
 		return look_file(&place, state);

@@ -50,6 +50,7 @@ struct mp_node_state {
 	uint32_t uid, gid;
 	uint64_t size;
 	char digest[65]; /* SHA-256 in hex of the content or the link's target; "" else */
+	int64_t mtime;   /* nanoseconds since the epoch; no part of what is compared */
 };
 
 /* Looks at PATH itself (a link is not followed). Absent is an answer, no failure. */

@@ -14,6 +14,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,28 +70,45 @@ static struct mp_step *step_of(char **words, unsigned *used)
 	return mp_step_file_new(words[1], data, (uint32_t)mode, "test");
 }
 
-/* What a careless program does: open, truncate, write, note nothing. */
-static int write_in_place(const char *root, GPtrArray *steps)
+/* What a careless program does: opens, empties, writes. */
+static bool apply_in_place(
+	struct mp_step *step, const struct mp_step_ctx *ctx, GError **error)
 {
-	for (guint i = 0; i < steps->len; i++) {
-		const struct mp_step *step = steps->pdata[i];
-		const char *content = mp_step_text_or_null(step->want, "content");
-		g_autofree char *path = g_build_filename(root, mp_step_path(step), NULL);
-		g_autofree char *parent = g_path_get_dirname(path);
-		int fd;
+	const char *content = mp_step_text_or_null(step->want, "content");
+	const char *name = mp_step_path(step) + 1;
+	g_autofree char *parent = g_path_get_dirname(name);
+	int root = mp_target_fd(ctx->target);
+	bool there = faccessat(root, name, F_OK, 0) == 0;
+	uint64_t mode;
 
-		if (!content)
-			continue;
-		g_mkdir_with_parents(parent, 0755);
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-		if (fd < 0 || write(fd, content, strlen(content)) < 0)
-			return MP_EXIT_FAILURE;
-		close(fd);
-	}
-	return MP_EXIT_OK;
+	if (!mp_step_uint(step->want, "mode", &mode, error) ||
+		!mp_target_make_dirs(ctx->target, parent, NULL, error))
+		return false;
+	int fd = openat(root, name, O_WRONLY | O_CREAT | O_TRUNC, (mode_t)mode);
+
+	if (fd >= 0 && write(fd, content, strlen(content)) >= 0 &&
+		(there || fchmod(fd, (mode_t)mode) == 0) && close(fd) == 0)
+		return true;
+	mp_error_set_errno(error, -errno, name, "write in place");
+	return false;
 }
 
-static int apply(struct mp_target *target, const char *root, char **words)
+static void spoil(GPtrArray *steps)
+{
+	static struct mp_step_ops careless;
+
+	careless = mp_step_file;
+	careless.apply = apply_in_place;
+	for (guint i = 0; i < steps->len; i++) {
+		struct mp_step *step = steps->pdata[i];
+
+		if (step->ops == &mp_step_file &&
+			mp_step_text_or_null(step->want, "content"))
+			step->ops = &careless;
+	}
+}
+
+static int apply(struct mp_target *target, char **words)
 {
 	GPtrArray *steps = g_ptr_array_new_with_free_func((GDestroyNotify)mp_step_free);
 	g_autoptr(GError) error = NULL;
@@ -111,12 +129,8 @@ static int apply(struct mp_target *target, const char *root, char **words)
 		}
 		g_ptr_array_add(steps, step);
 	}
-	if (g_getenv("ENGINE_DRIVER_IN_PLACE")) {
-		int code = write_in_place(root, steps);
-
-		g_ptr_array_unref(steps);
-		return code;
-	}
+	if (g_getenv("ENGINE_DRIVER_IN_PLACE"))
+		spoil(steps);
 	if (!mp_engine_apply(target, "test", steps, NULL, listen, NULL, &id, &error))
 		return say(error);
 	printf("%s\n", id);
@@ -190,7 +204,7 @@ int main(int argc, char **argv)
 	if (!forced && !mp_engine_recover(target, listen, NULL, &found, &error))
 		return say(error);
 	if (!strcmp(argv[2], "apply"))
-		return apply(target, argv[1], argv + 3);
+		return apply(target, argv + 3);
 	if (!strcmp(argv[2], "undo"))
 		/* An interrupted run that is undone now was what there was to roll back. */
 		return found ? MP_EXIT_OK : undo(target, argv + 3);

@@ -108,12 +108,11 @@ static bool check_undo(struct mp_step *step, const struct mp_step_ctx *ctx, bool
 	struct mp_node_state state, now = { .node = MP_NODE_OTHER };
 	const char *path = mp_step_path(step);
 
-	(void)complete; /* the change is atomic */
 	if (diff)
 		*diff = NULL;
 	if (!after(step, &state, error))
 		return false;
-	if (mp_node_check(step, ctx, &state, &now, error))
+	if (mp_node_check(step, ctx, complete, &state, &now, error))
 		return true;
 	if (!diff || (now.node != MP_NODE_FILE && now.node != MP_NODE_ABSENT))
 		return false;

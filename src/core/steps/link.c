@@ -53,11 +53,10 @@ static bool check_undo(struct mp_step *step, const struct mp_step_ctx *ctx, bool
 {
 	struct mp_node_state state, now;
 
-	(void)complete; /* the change is atomic */
 	if (diff)
 		*diff = NULL;
 	return after(step, &state, error) &&
-	       mp_node_check(step, ctx, &state, &now, error);
+	       mp_node_check(step, ctx, complete, &state, &now, error);
 }
 
 const struct mp_step_ops mp_step_link = {

@@ -21,9 +21,10 @@ bool mp_node_make_dirs(
 /* True if want.path is as AFTER says; else an error that tells the difference. */
 bool mp_node_verify(struct mp_step *step, const struct mp_step_ctx *ctx,
 	const struct mp_node_state *after, GError **error);
-/* True if want.path is as AFTER or as `before` says. Else MP_ERROR_CHANGED; *now is what it
+/* True if want.path is as AFTER or as `before` says; unless COMPLETE only in its content,
+ * because a file system may refuse modes and owners. Else MP_ERROR_CHANGED; *now is what it
  * is. */
-bool mp_node_check(struct mp_step *step, const struct mp_step_ctx *ctx,
+bool mp_node_check(struct mp_step *step, const struct mp_step_ctx *ctx, bool complete,
 	const struct mp_node_state *after, struct mp_node_state *now, GError **error);
 bool mp_node_undo(struct mp_step *step, const struct mp_step_ctx *ctx, bool complete,
 	GError **error);

@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The engine is killed, and its system calls fail, at every point where it changes something. What each mode
+# demands is told in tests/crash/points; how many points were tried is printed.
+load helpers
+load crash
+
+setup() {
+	need_driver
+	WORK=$(fast_directory)
+}
+
+teardown() {
+	[ -z "${WORK-}" ] || rm -rf "$WORK"
+}
+
+# points MODE [EACH]
+points() {
+	mkdir "$WORK/points" "$WORK/tree"
+	small_system "$WORK/tree"
+	run env EACH="${2-1}" "$TOP_SRCDIR/tests/crash/points" "$1" "$WORK/points" "$WORK/tree" -- \
+		"$DRIVER" {} apply "${CHANGES[@]}" -- "$DRIVER" {} undo
+}
+
+@test "killed at any system call that changes something, a change is made or undone in whole" {
+	points kill
+	assert_success
+	printf '# engine, %s\n' "$output" >&3
+}
+
+@test "killed, and killed again while it recovers" {
+	points again 15
+	assert_success
+	printf '# engine, %s\n' "$output" >&3
+}
+
+@test "a disk that fails (EIO) at any call leaves the old or the new state" {
+	points 5
+	assert_success
+	printf '# engine, EIO, %s\n' "$output" >&3
+}
+
+@test "a disk that becomes full at any call leaves the old or the new state" {
+	points full
+	assert_success
+	printf '# engine, ENOSPC, %s\n' "$output" >&3
+}
+
+@test "a file system that becomes read-only at any call leaves the old or the new state" {
+	points 30 2
+	assert_success
+	printf '# engine, EROFS, %s\n' "$output" >&3
+}
+
+@test "the test would notice a program that writes in place" {
+	export ENGINE_DRIVER_IN_PLACE=1
+	points kill
+	assert_failure
+	assert_output --partial "neither old nor new"
+}
+
+# What strace sees and the library does not would be a point that was never tried.
+@test "no system call that changes something escapes the library" {
+	command -v strace >/dev/null || skip "no strace"
+	strace -o /dev/null true 2>/dev/null || skip "nothing may be traced here"
+	small_system "$WORK/tree"
+	cp -a "$WORK/tree" "$WORK/other"
+	strace -o "$WORK/strace" -e trace=write,pwrite64,writev,pwritev,pwritev2,copy_file_range,sendfile,open,openat,openat2,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,mkdir,mkdirat,mknod,mknodat,chmod,fchmod,fchmodat,chown,lchown,fchown,fchownat,utime,utimes,utimensat,futimesat,setxattr,lsetxattr,fsetxattr,removexattr,fremovexattr,truncate,ftruncate,fallocate,fsync,fdatasync,sync,syncfs,sync_file_range \
+		"$DRIVER" "$WORK/tree" apply "${CHANGES[@]}"
+	CRASH_COUNT=$WORK/count LD_PRELOAD=$PRELOAD ASAN_OPTIONS=verify_asan_link_order=0 "$DRIVER" "$WORK/other" apply "${CHANGES[@]}"
+	# Opening changes something where it makes or empties a file; output is not counted.
+	run awk '/^open/ && !/O_CREAT|O_TRUNC/ || /^write\([12],/ || /^\+\+\+/ { next } { n++ } END { print n }' "$WORK/strace"
+	[ "$output" -eq "$(cat "$WORK/count")" ] || fail "strace saw $output, the library $(cat "$WORK/count")"
+}
