@@ -41,6 +41,8 @@ _metis_passthrough_options() {
 	rollback) printf '%s\n' --all --yes --force --sysroot -h --help ;;
 	history) printf '%s\n' -f --format --sysroot --color -h --help ;;
 	hook) printf '%s\n' --sysroot -h --help ;;
+	bind) printf '%s\n' -g --group --force -t --timeout -h --help ;;
+	unbind) printf '%s\n' -g --group -t --timeout -h --help ;;
 	*) return 1 ;;
 	esac
 }
@@ -48,6 +50,9 @@ _metis_passthrough_options() {
 # The words that may follow option $2 of verb $1; 1: it takes none, 2: it takes a file.
 _metis_passthrough_values() {
 	case $1:$2 in
+	bind:-g | bind:--group | unbind:-g | unbind:--group) return 1 ;;
+	bind:--force) _metis_passthrough_devices ;;
+	*:-t | *:--timeout) ;;
 	preflight:-f | preflight:--format) printf '%s\n' text json junit ;;
 	*:-f | *:--format) printf '%s\n' text json ;;
 	*:--color) printf '%s\n' auto always never ;;
@@ -77,7 +82,7 @@ _metis_passthrough() {
 	COMPREPLY=()
 	if [ ${#words[@]} -le 2 ]; then
 		mapfile -t COMPREPLY < <(
-			compgen -W 'list preflight explain snapshot status rollback history hook -h --help -V --version' -- "$cur"
+			compgen -W 'list preflight explain snapshot status rollback history hook bind unbind -h --help -V --version' -- "$cur"
 		)
 		return
 	fi

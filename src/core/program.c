@@ -27,6 +27,8 @@ static const struct {
 	[MP_PROGRAM_LZOP] = { "lzop", "lzop" },
 	[MP_PROGRAM_XZ] = { "xz", "xz-utils" },
 	[MP_PROGRAM_ZSTD] = { "zstd", "zstd" },
+	/* vfio-pci, before a device is handed to it. */
+	[MP_PROGRAM_MODPROBE] = { "modprobe", "kmod" },
 	/* Copies kernels and images to the ESPs and writes their loader entries. */
 	[MP_PROGRAM_PROXMOX_BOOT_TOOL] = { "proxmox-boot-tool", "proxmox-kernel-helper" },
 	/* Resource mappings: only the API writes them under the cluster's lock. */

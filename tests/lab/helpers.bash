@@ -111,3 +111,8 @@ code_of() {
 verdicts() {
 	jq -r '.findings[] | select(.live_only | not) | [.id, .subject, .severity] | @tsv' "$1" | sort
 }
+
+# one_line NAME: what command NAME said, its lines joined by blanks.
+one_line() {
+	tr '\n' ' ' <"$LAB_OUT/$1.out" | sed 's/ *$//'
+}

@@ -150,3 +150,20 @@ setup() {
 @test "judge: a replay that claims to know what only a live host can tell is seen" {
 	caught 'a replay admits' edit replay-edu.out '(first(.findings[] | select(.severity == "pass" and (.live_only | not))) | .live_only) = true'
 }
+
+@test "judge: a handover that the kernel does not show is seen" {
+	caught 'bind hands' write bound-nvme.out nvme
+	caught 'bind hands' write bind-nvme.rc 3
+	caught 'bind hands' write bind-again.out 'nvme -> vfio-pci'
+	caught 'unbind gives' write unbound-nvme.out 'vfio-pci'
+	caught 'unbind gives' write unbind-nvme.out ''
+}
+
+@test "judge: a device taken from its user is seen" {
+	caught 'refused while' write unbind-held.rc 0
+	caught 'refused while' write unbind-held.err ''
+	caught 'took the device again' write new-id.rc 0
+	caught 'took the device again' write new-id-edu.out edu
+	caught 'takes nothing' write bind-used.rc 0
+	caught 'takes nothing' write forced-nvme.out nvme
+}

@@ -145,3 +145,38 @@ setup() {
 	local marked='[.findings[] | select(.live_only) | .id] | sort'
 	assert_equal "$(jq -c "$marked" "$LAB_OUT/preflight-edu.out")" "$(jq -c "$marked" "$LAB_OUT/replay-edu.out")"
 }
+
+@test "$LAB_VARIANT: bind hands the neighbour over, and again is nothing to do" {
+	exited bind-nvme 0
+	assert_equal "$(cat "$LAB_OUT/bind-nvme.out")" "$NVME: nvme -> vfio-pci"
+	assert_equal "$(one_line bound-nvme)" 'vfio-pci vfio-pci'
+	exited bind-again 0
+	assert_equal "$(cat "$LAB_OUT/bind-again.out")" "$NVME: stays with vfio-pci"
+}
+
+@test "$LAB_VARIANT: unbind gives the neighbour back to its driver" {
+	exited unbind-nvme 0
+	assert_equal "$(cat "$LAB_OUT/unbind-nvme.out")" "$NVME: vfio-pci -> nvme"
+	assert_equal "$(one_line unbound-nvme)" 'nvme (null) nvme0'
+}
+
+@test "$LAB_VARIANT: unbind is refused while the group is open" {
+	exited unbind-held 1
+	run cat "$LAB_OUT/unbind-held.err"
+	assert_output --regexp "^metis-passthrough unbind: $EDU: in use: .*open in sh \(pid [0-9]+\)"
+}
+
+@test "$LAB_VARIANT: unbind sees that vfio-pci took the device again" {
+	exited new-id 3
+	run cat "$LAB_OUT/new-id.err"
+	assert_output --partial "$EDU: vfio-pci took it again"
+	assert_equal "$(one_line new-id-edu)" 'vfio-pci (null)'
+}
+
+@test "$LAB_VARIANT: bind takes nothing that is open, unless it is forced" {
+	exited bind-used 1
+	run cat "$LAB_OUT/bind-used.err"
+	assert_output --regexp "$NVME: in use: .*nvme0n1.*sh \(pid [0-9]+\).*--force $NVME"
+	exited bind-forced 0
+	assert_equal "$(one_line forced-nvme)" 'vfio-pci'
+}
