@@ -281,11 +281,10 @@ static enum mp_bind_outcome judge_ids(const struct scene *scene, struct mp_bind 
 		return MP_BIND_HOST;
 	if (builtin)
 		return MP_BIND_VFIO;
-	/* The image's list is loaded before udev starts (scripts/functions load_modules). */
-	if (load && scene->image) {
-		bind->order_file = load->file;
-		return MP_BIND_VFIO;
-	}
+	/* An image's list is loaded after udev has gone through all devices: its /init runs
+	 * init-top, and udev in it, before load_modules. */
+	if (scene->image)
+		return MP_BIND_HOST;
 	return load ? MP_BIND_RACE : MP_BIND_HOST;
 }
 

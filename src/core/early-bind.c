@@ -48,7 +48,8 @@ static bool take_line(struct mp_host *host, char **words, struct mp_early_card *
 		       take_pair(words[2], &card->subvendor, &card->subdevice)) &&
 	       (!card->has_serial ||
 		       (g_str_has_prefix(words[3], "0x") && strlen(words[3]) <= 18 &&
-			       mp_parse_uint(words[3] + 2, 16, &card->serial)));
+			       mp_parse_uint(words[3] + 2, 16, &card->serial) &&
+			       card->serial));
 }
 
 /* Words without the empty ones between several spaces. */

@@ -103,23 +103,17 @@ static const char *read_text(int dir, const char *name, char *buffer, size_t siz
 	return buffer;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 /* MIN to MAX lower-case hex digits at *POS. */
 static bool take_hex(const char **pos, int min, int max, uint64_t *value)
 {
-	int digits = 0;
+	static const char digits[] = "0123456789abcdef";
+	const char *digit;
+	int count = 0;
 
-	for (*value = 0; digits < max && hex_digit(**pos) >= 0; digits++)
-		*value = *value << 4 | (uint64_t)hex_digit(*(*pos)++);
-	return digits >= min;
+	for (*value = 0; count < max && **pos && (digit = strchr(digits, **pos));
+		count++, (*pos)++)
+		*value = *value << 4 | (uint64_t)(digit - digits);
+	return count >= min;
 }
 
 static bool take_char(const char **pos, char c)
@@ -227,8 +221,9 @@ static bool parse_line(const char *pos, struct card *card)
 		return false;
 	if (!take_char(&pos, '-')) {
 		card->has_serial = true;
+		/* 0 is what a card without one has. */
 		if (!take_char(&pos, '0') || !take_char(&pos, 'x') ||
-			!take_hex(&pos, 1, 16, &card->serial))
+			!take_hex(&pos, 1, 16, &card->serial) || !card->serial)
 			return false;
 	}
 	take_space(&pos);
@@ -261,44 +256,41 @@ static bool write_text(int dir, const char *name, const char *text)
 	return !close(fd) && n == (ssize_t)strlen(text);
 }
 
+/* Are the attributes FIRST and SECOND, together called WHAT, A:B? */
+static bool pair_is(int dir, const struct card *card, const char *what, const char *first,
+	const char *second, uint32_t a, uint32_t b)
+{
+	uint32_t found_a, found_b;
+
+	if (!read_id(dir, first, &found_a) || !read_id(dir, second, &found_b)) {
+		say(4, "%s: its %s could not be read: left alone", card->address, what);
+		return false;
+	}
+	if (found_a == a && found_b == b)
+		return true;
+	say(4, "%s: is %s%04x:%04x, not %04x:%04x: left alone", card->address,
+		*what == 's' ? "of subsystem " : "", found_a, found_b, a, b);
+	return false;
+}
+
 static bool same_card(int dir, const struct card *card)
 {
-	uint32_t vendor, device;
+	uint64_t serial;
 
-	if (!read_id(dir, "vendor", &vendor) || !read_id(dir, "device", &device)) {
-		say(4, "%s: its id could not be read: left alone", card->address);
+	if (!pair_is(dir, card, "id", "vendor", "device", card->vendor, card->device))
 		return false;
-	}
-	if (vendor != card->vendor || device != card->device) {
-		say(4, "%s: is %04x:%04x, not %04x:%04x: left alone", card->address,
-			vendor, device, card->vendor, card->device);
+	if (card->has_subsystem &&
+		!pair_is(dir, card, "subsystem", "subsystem_vendor", "subsystem_device",
+			card->subvendor, card->subdevice))
 		return false;
-	}
-	if (card->has_subsystem) {
-		if (!read_id(dir, "subsystem_vendor", &vendor) ||
-			!read_id(dir, "subsystem_device", &device)) {
-			say(4, "%s: its subsystem could not be read: left alone",
-				card->address);
-			return false;
-		}
-		if (vendor != card->subvendor || device != card->subdevice) {
-			say(4, "%s: is of subsystem %04x:%04x, not %04x:%04x: left alone",
-				card->address, vendor, device, card->subvendor,
-				card->subdevice);
-			return false;
-		}
-	}
-	if (card->has_serial) {
-		uint64_t serial = read_serial(dir);
-
-		if (serial != card->serial) {
-			say(4, "%s: has serial number 0x%llx, not 0x%llx: left alone",
-				card->address, (unsigned long long)serial,
-				(unsigned long long)card->serial);
-			return false;
-		}
-	}
-	return true;
+	if (!card->has_serial)
+		return true;
+	serial = read_serial(dir);
+	if (serial == card->serial)
+		return true;
+	say(4, "%s: has serial number 0x%llx, not 0x%llx: left alone", card->address,
+		(unsigned long long)serial, (unsigned long long)card->serial);
+	return false;
 }
 
 /* Where vfio-pci is there already, nothing would offer it the device again. */
