@@ -89,4 +89,17 @@ lacks() {
 	while IFS= read -r file; do
 		listed src/Makemodule.am "$file"
 	done < <(find src -name '*.[ch]')
+	while IFS= read -r file; do
+		listed src/Makemodule.am "$file"
+	done < <(find templates -type f)
+}
+
+# A line that lost its backslash ends the list before it.
+@test "every template is compiled in" {
+	local file name
+	cd "$TOP_SRCDIR"
+	while IFS= read -r file; do
+		name=${file#templates/}
+		grep -qF "\"$name\"" "${METIS%/*}/src/core/templates-shipped.c" || fail "$file is not compiled in"
+	done < <(find templates -type f ! -path 'templates/profiles/*' ! -path 'templates/schema/*')
 }
