@@ -2,6 +2,8 @@
 # A captured host made into a system that can be changed: a directory tree with programs in it, entered by chroot.
 # Load it after helpers.
 
+: "${PKGLIBEXECDIR:=/usr/local/libexec/metis-passthrough}"
+
 # Skips where no tree can be entered.
 need_system() {
 	[ "$(id -u)" -eq 0 ] || skip "only root can enter a tree by chroot"
@@ -42,6 +44,9 @@ system() {
 		*) install -m 0755 "$file" "$tree/usr/sbin/$name" || return ;;
 		esac
 	done
+	# The program under test is installed there; only what runs in the boot matters.
+	mkdir -p "$tree$PKGLIBEXECDIR" || return
+	cp "${METIS%/*}/early-bind" "$tree$PKGLIBEXECDIR/" || return
 	: >"$tree/sim/log"
 	printf '%s\n' "$tree"
 }
