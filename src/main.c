@@ -14,6 +14,8 @@ static const struct mp_cmd *const commands[] = {
 	&mp_cmd_preflight,
 	&mp_cmd_explain,
 	&mp_cmd_snapshot,
+	&mp_cmd_plan,
+	&mp_cmd_setup,
 	&mp_cmd_status,
 	&mp_cmd_rollback,
 	&mp_cmd_history,

@@ -35,6 +35,15 @@ _metis_passthrough_options() {
 		;;
 	explain) printf '%s\n' -f --format --color -h --help ;;
 	snapshot) printf '%s\n' -o --output --scrub --force --sysroot -h --help ;;
+	plan)
+		printf '%s\n' -d --device --id -p --profile --vm --mapping --hook --binding \
+			--force -v --verbose -f --format --sysroot --color -h --help
+		;;
+	setup)
+		printf '%s\n' -d --device --id -p --profile --vm --mapping --hook --binding \
+			--force -y --yes -o --output -v --verbose -f --format --sysroot \
+			--color -h --help
+		;;
 	status)
 		printf '%s\n' --record -v --verbose -f --format --sysroot --color -h --help
 		;;
@@ -56,11 +65,12 @@ _metis_passthrough_values() {
 	preflight:-f | preflight:--format) printf '%s\n' text json junit ;;
 	*:-f | *:--format) printf '%s\n' text json ;;
 	*:--color) printf '%s\n' auto always never ;;
-	preflight:-p | preflight:--profile) printf '%s\n' edu generic metis nvme ;;
+	*:--binding) printf '%s\n' auto ids address ;;
+	*:-p | *:--profile) printf '%s\n' edu generic metis nvme ;;
 	preflight:-c | preflight:--check) _metis_passthrough_checks "$3" ;;
-	*:-d | *:--device) _metis_passthrough_devices ;;
-	preflight:--vm) _metis_passthrough_vms ;;
-	*:--id | *:--class | *:-g | *:--group | *:--driver) ;;
+	*:-d | *:--device | plan:--force | setup:--force) _metis_passthrough_devices ;;
+	*:--vm) _metis_passthrough_vms ;;
+	*:--id | *:--class | *:-g | *:--group | *:--driver | *:--mapping) ;;
 	rollback:--force) return 2 ;;
 	*:--sysroot | *:-o | *:--output) return 2 ;;
 	*) return 1 ;;
@@ -82,7 +92,7 @@ _metis_passthrough() {
 	COMPREPLY=()
 	if [ ${#words[@]} -le 2 ]; then
 		mapfile -t COMPREPLY < <(
-			compgen -W 'list preflight explain snapshot status rollback history hook bind unbind -h --help -V --version' -- "$cur"
+			compgen -W 'list preflight explain snapshot plan setup status rollback history hook bind unbind -h --help -V --version' -- "$cur"
 		)
 		return
 	fi

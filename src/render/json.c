@@ -119,4 +119,5 @@ const struct mp_render_ops mp_render_json = {
 	.explain = mp_json_explain,
 	.status = mp_json_status,
 	.history = mp_json_history,
+	.plan = mp_json_plan,
 };

@@ -23,6 +23,8 @@ void mp_json_status(
 	const struct mp_status_report *, const struct mp_render_style *, FILE *out);
 void mp_json_history(
 	const struct mp_history_report *, const struct mp_render_style *, FILE *out);
+void mp_json_plan(
+	const struct mp_plan_report *, const struct mp_render_style *, FILE *out);
 
 /* --- what they share (json.c); each add takes over VALUE --- */
 

@@ -45,10 +45,28 @@ struct mp_list_report {
 	enum mp_list_view view;
 };
 
-/* What plan has to show, and setup before it asks. */
+enum mp_plan_outcome {
+	MP_PLAN_POSSIBLE,  /* something is to be done, and was not done yet */
+	MP_PLAN_NOTHING,   /* the host is as wanted */
+	MP_PLAN_FORBIDDEN, /* an obstacle */
+	MP_PLAN_DONE,      /* setup made the change */
+	MP_PLAN_WRITTEN,   /* setup --output: the files lie in a directory */
+	MP_PLAN_FAILED,    /* setup did not: error, exit_code */
+	MP_PLAN_OUTCOMES
+};
+
+/* What plan has to show, and setup before it asks; in JSON, setup when all is over. */
 struct mp_plan_report {
 	const struct mp_wish *wish;
 	const struct mp_plan *plan;
+	const char *profiles;    /* names, "metis" */
+	const char *next;        /* the command that makes the change, or NULL: don't tell */
+	const char *where;       /* " --sysroot /mnt" for the verbs to come, or "" */
+	const char *interrupted; /* id of the transaction that setup undoes first, or NULL */
+	bool reboot_due;         /* an earlier change waits for it */
+	enum mp_plan_outcome outcome;
+	const char *transaction; /* its id, once it is done */
+	const char *error;       /* of MP_PLAN_FAILED */
 	int exit_code;
 };
 

@@ -12,4 +12,5 @@ const struct mp_render_ops mp_render_text = {
 	.explain = mp_text_explain,
 	.status = mp_text_status,
 	.history = mp_text_history,
+	.plan = mp_text_plan,
 };

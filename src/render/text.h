@@ -18,5 +18,7 @@ void mp_text_history(
 
 /* "2026-11-22 10:49", local time. Caller frees. */
 char *mp_text_time(int64_t seconds);
+void mp_text_plan(
+	const struct mp_plan_report *, const struct mp_render_style *, FILE *out);
 
 #endif
