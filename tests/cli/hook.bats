@@ -181,6 +181,7 @@ shim() {
 
 # PVE waits until everything that it gave the hook is closed (PVE::Cmd::run).
 @test "nothing of it lives on with the caller's files open" {
+	# shellcheck disable=SC2016
 	run timeout 20 bash -c '"$1" hook 101 pre-start --sysroot "$2" | cat' - "$METIS" "$(host forum-node)"
 	assert_success
 }

@@ -111,8 +111,9 @@ static bool has_program(
 	struct mp_stat st;
 	int err = mp_root_stat(wish->root, PROGRAM, &st);
 
-	if (err == -ENODATA)
-		return true; /* a snapshot: nobody looked, and nothing is set up there */
+	/* In a snapshot nobody looked, and nothing can be set up there anyway. */
+	if (err == -ENODATA || mp_root_header(wish->root, "tool"))
+		return true;
 	if (err == 0 && st.type == MP_FILE_REGULAR && (st.mode & 0111))
 		return true;
 	mp_plan_add_obstacle(plan, subject,

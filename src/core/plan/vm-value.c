@@ -39,6 +39,17 @@ static char *q35_type(const char *type)
 	return NULL;
 }
 
+/* True where PARTS have the vIOMMU that is wanted, NULL: whatever they have. */
+static bool has_viommu(char **parts, const char *viommu)
+{
+	const char *found = "off";
+
+	for (char **part = parts; viommu && *part; part++)
+		if (is_part(*part, "viommu", false))
+			found = strchr(*part, '=') + 1;
+	return !viommu || !strcmp(found, viommu);
+}
+
 char *mp_vm_machine_for(const char *now, const char *viommu)
 {
 	g_auto(GStrv) parts = g_strsplit(now ? now : "", ",", -1);
@@ -63,6 +74,9 @@ char *mp_vm_machine_for(const char *now, const char *viommu)
 	type = q35_type(old);
 	if (!type)
 		return NULL;
+	/* As it should be already, in whatever order and spelling. */
+	if (strstr(old, "q35") && has_viommu(parts, viommu))
+		return g_strdup(now);
 	append(value, type);
 	if (viommu && strcmp(viommu, "off") != 0) {
 		g_autofree char *part = g_strdup_printf("viommu=%s", viommu);
@@ -70,16 +84,6 @@ char *mp_vm_machine_for(const char *now, const char *viommu)
 		append(value, part);
 	}
 	append(value, rest->str);
-	/* The same in another order is no change. */
-	if (now && strlen(now) == value->len) {
-		bool same = true;
-
-		g_auto(GStrv) made = g_strsplit(value->str, ",", -1);
-		for (char **part = made; *part; part++)
-			same = same && g_strv_contains((const char *const *)parts, *part);
-		if (same)
-			return g_strdup(now);
-	}
 	return g_string_free(g_steal_pointer(&value), FALSE);
 }
 
