@@ -52,6 +52,13 @@ lacks() {
 		$(sources src/core src/render | grep -vE '/(root[^/]*|target[^/]*|klog-read|[^/]*-live|program|program-call|vm)\.c$')
 }
 
+@test "VFIO's side prints nothing, never exits, and knows no verb and no renderer" {
+	# shellcheck disable=SC2046
+	lacks '(^|[^a-z_])(printf|fprintf|puts|fputs|putchar|perror|g_print|g_printerr|exit|_exit|abort) ?\(' $(sources src/vfio)
+	# shellcheck disable=SC2046
+	lacks '#include "(cmd|render/)' $(sources src/vfio)
+}
+
 @test "numbers are parsed in one place" {
 	# shellcheck disable=SC2046
 	lacks '(^|[^a-z_])(strto[a-z]+|atoi|atol|atoll|sscanf|g_ascii_strto[a-z0-9]+) ?\(' \

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QEMU's educational device (docs/specs/edu.rst, hw/misc/edu.c): one DMA channel between
+ * host memory and a buffer of 4 KiB, one MSI, INTx.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "vfio/engine.h"
+
+#define REG_ID         0x00 /* 0xRRrr00ed: revision */
+#define REG_LIVENESS   0x04 /* reads back inverted */
+#define REG_IRQ_STATUS 0x24
+#define REG_IRQ_RAISE  0x60
+#define REG_IRQ_ACK    0x64
+#define REG_DMA_SRC    0x80
+#define REG_DMA_DST    0x88
+#define REG_DMA_COUNT  0x90
+#define REG_DMA_CMD    0x98
+
+#define ID_MASK   0x0000ffff
+#define ID        0x000000ed
+#define CMD_RUN   0x1
+#define CMD_WRITE 0x2 /* from the device's buffer to host memory */
+
+#define BUFFER       0x40000 /* where the device's own buffer lies in its address space */
+/* hw/misc/edu.c up to QEMU 9 ends the whole machine on a transfer of the full 4096 bytes. */
+#define TRANSFER_MAX 4092
+#define IRQ_TEST     0x1
+/* A transfer starts 100 ms after the command, on a clock that stands still when the machine
+ * is busy. */
+#define TIMEOUT_MS   20000
+#define POLL_US      500
+
+struct edu {
+	struct mp_vfio *vfio;
+	volatile uint32_t *words;
+};
+
+static uint32_t get(const struct edu *edu, unsigned reg)
+{
+	return edu->words[reg / 4];
+}
+
+static void put(struct edu *edu, unsigned reg, uint32_t value)
+{
+	edu->words[reg / 4] = value;
+}
+
+/* Registers from 0x80 on take eight bytes at once. */
+static void put64(struct edu *edu, unsigned reg, uint64_t value)
+{
+	*(volatile uint64_t *)(volatile void *)&edu->words[reg / 4] = value;
+}
+
+static volatile uint32_t *registers(struct mp_vfio *vfio, GError **error)
+{
+	size_t size;
+	volatile uint32_t *words = mp_vfio_bar(vfio, 0, &size, error);
+
+	if (!words)
+		return NULL;
+	if (size > REG_DMA_CMD + 8 && (words[REG_ID / 4] & ID_MASK) == ID)
+		return words;
+	g_set_error(error, MP_ERROR, MP_ERROR_IO,
+		"%s: is no edu: its BAR 0 begins with 0x%08x, not 0x....00ed",
+		mp_vfio_address(vfio), size > 4 ? words[REG_ID / 4] : 0);
+	return NULL;
+}
+
+static bool probe(struct mp_vfio *vfio, const struct mp_host *host G_GNUC_UNUSED,
+	const struct mp_pci *device G_GNUC_UNUSED, bool force G_GNUC_UNUSED,
+	GError **error)
+{
+	volatile uint32_t *words = registers(vfio, error);
+
+	if (!words)
+		return false;
+	words[REG_LIVENESS / 4] = 0x5a5aa5a5;
+	if (words[REG_LIVENESS / 4] == ~0x5a5aa5a5u)
+		return true;
+	g_set_error(error, MP_ERROR, MP_ERROR_IO,
+		"%s: does not answer: its liveness register does not invert",
+		mp_vfio_address(vfio));
+	return false;
+}
+
+static void limits(const void *state G_GNUC_UNUSED, struct mp_engine_limits *limits)
+{
+	*limits = (struct mp_engine_limits){
+		.transfer_max = TRANSFER_MAX,
+		.transfer_align = 1,
+		.address_bits =
+			64, /* less by the property dma_mask, which cannot be read */
+		.timeout_ms = TIMEOUT_MS,
+		.reads_any = true,
+		.writes_any = true,
+	};
+}
+
+static bool init(struct mp_vfio *vfio,
+	const struct mp_engine_scratch *scratch G_GNUC_UNUSED, void **state,
+	GError **error)
+{
+	volatile uint32_t *words = registers(vfio, error);
+	struct edu *edu;
+
+	if (!words)
+		return false;
+	edu = g_new0(struct edu, 1);
+	edu->vfio = vfio;
+	edu->words = words;
+	*state = edu;
+	put(edu, REG_IRQ_ACK, get(edu, REG_IRQ_STATUS));
+	return true;
+}
+
+/* The device takes no new command while one runs. */
+static bool wait_idle(struct edu *edu, GError **error)
+{
+	gint64 deadline = g_get_monotonic_time() + TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
+
+	while (get(edu, REG_DMA_CMD) & CMD_RUN) {
+		if (g_get_monotonic_time() > deadline) {
+			g_set_error(error, MP_ERROR, MP_ERROR_IO,
+				"%s: its transfer did not end within %u ms",
+				mp_vfio_address(edu->vfio), TIMEOUT_MS);
+			return false;
+		}
+		g_usleep(POLL_US);
+	}
+	return true;
+}
+
+static enum mp_engine_result transfer(struct edu *edu, uint64_t from, uint64_t to,
+	size_t size, uint32_t direction, GError **error)
+{
+	g_assert(size && size <= TRANSFER_MAX);
+	if (!wait_idle(edu, error))
+		return MP_ENGINE_TIMEOUT;
+	put64(edu, REG_DMA_SRC, from);
+	put64(edu, REG_DMA_DST, to);
+	put64(edu, REG_DMA_COUNT, size);
+	put64(edu, REG_DMA_CMD, CMD_RUN | direction);
+	return wait_idle(edu, error) ? MP_ENGINE_OK : MP_ENGINE_TIMEOUT;
+}
+
+static enum mp_engine_result read_host(
+	void *state, uint64_t iova, size_t size, GError **error)
+{
+	return transfer(state, iova, BUFFER, size, 0, error);
+}
+
+static enum mp_engine_result write_host(
+	void *state, uint64_t iova, size_t size, GError **error)
+{
+	return transfer(state, BUFFER, iova, size, CMD_WRITE, error);
+}
+
+static bool raise_irq(void *state, unsigned n G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+	put(state, REG_IRQ_RAISE, IRQ_TEST);
+	return true;
+}
+
+static void ack_irq(void *state, unsigned n G_GNUC_UNUSED)
+{
+	put(state, REG_IRQ_ACK, get(state, REG_IRQ_STATUS));
+}
+
+static bool abort_transfer(void *state, GError **error)
+{
+	return wait_idle(state, error);
+}
+
+static void quiesce(void *state)
+{
+	struct edu *edu = state;
+
+	wait_idle(edu, NULL);
+	put(edu, REG_IRQ_ACK, get(edu, REG_IRQ_STATUS));
+	g_free(edu);
+}
+
+const struct mp_engine mp_engine_edu = {
+	.name = "edu",
+	.summary = "QEMU's educational device: one DMA channel, one interrupt",
+	.tested_on_hardware = false, /* there is none */
+	.probe = probe,
+	.limits = limits,
+	.init = init,
+	.read_host = read_host,
+	.write_host = write_host,
+	.raise_irq = raise_irq,
+	.ack_irq = ack_irq,
+	.abort = abort_transfer,
+	.quiesce = quiesce,
+};

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vfio.h - one PCI function opened through VFIO by this process: its registers, its DMA
+ * mappings, its interrupts, its reset. Interface: include/uapi/linux/vfio.h, iommufd.h.
+ *
+ * The way in is the group of the function in a type1v2 container (/dev/vfio/vfio,
+ * /dev/vfio/GROUP), which every kernel with VFIO has.
+ *
+ * Opening resets the function where it can be reset, and so does the kernel at the last
+ * close (vfio_pci_core_enable() and _disable()).
+ */
+#ifndef MP_VFIO_H
+#define MP_VFIO_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/host.h"
+
+struct mp_vfio;
+
+/*
+ * Opens DEVICE of HOST (live). Each refusal has its own sentence: not bound to vfio-pci, in
+ * no group, the group not viable (which member, which driver), busy (in VM 101, in process
+ * N), no interrupt remapping, RMRR, no /dev/vfio. The caller closes.
+ */
+struct mp_vfio *mp_vfio_open(
+	const struct mp_host *host, const struct mp_pci *device, GError **error);
+/*
+ * Quiets and leaves the function: interrupts off, bus master off, everything unmapped, reset
+ * where it can be, configuration registers that were changed restored. NULL is fine.
+ */
+void mp_vfio_close(struct mp_vfio *vfio);
+typedef struct mp_vfio mp_vfio;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_vfio, mp_vfio_close)
+
+const char *mp_vfio_address(const struct mp_vfio *vfio);
+
+/* --- registers --- */
+
+/*
+ * BAR N (0 to 5), mapped; NULL and an error where it is not memory, has no size or may not be
+ * mapped.
+ * Valid until the close. Little endian, to be read and written as volatile.
+ */
+volatile void *mp_vfio_bar(
+	struct mp_vfio *vfio, unsigned n, size_t *size, GError **error);
+/* Configuration space as VFIO lets it be seen. WIDTH 1, 2 or 4 bytes. */
+bool mp_vfio_config_read(struct mp_vfio *vfio, unsigned offset, unsigned width,
+	uint32_t *value, GError **error);
+/* The first write to a register keeps its old value for the close. */
+bool mp_vfio_config_write(struct mp_vfio *vfio, unsigned offset, unsigned width,
+	uint32_t value, GError **error);
+/* Memory decoding comes with the open; bus mastering has to be asked for. */
+bool mp_vfio_bus_master(struct mp_vfio *vfio, bool on, GError **error);
+
+/* --- DMA --- */
+
+enum mp_vfio_access {
+	MP_VFIO_READ = 1 << 0, /* the device may read */
+	MP_VFIO_WRITE = 1 << 1 /* the device may write */
+};
+
+struct mp_vfio_range {
+	uint64_t start, end; /* inclusive IOVAs */
+};
+/* Usable IOVA ranges, ordered; where the kernel does not tell: none (count 0). Owned by
+ * VFIO. */
+const struct mp_vfio_range *mp_vfio_ranges(const struct mp_vfio *vfio, size_t *count);
+/* True if all of [iova, iova + size) may be mapped. */
+bool mp_vfio_iova_usable(const struct mp_vfio *vfio, uint64_t iova, size_t size);
+/* Page sizes of the IOMMU as a bit mask; the smallest is what everything is aligned to. */
+uint64_t mp_vfio_page_sizes(const struct mp_vfio *vfio);
+
+/* MEMORY (page aligned, of the caller) becomes visible to the device at IOVA. */
+bool mp_vfio_map(struct mp_vfio *vfio, void *memory, uint64_t iova, size_t size,
+	unsigned access, GError **error);
+bool mp_vfio_unmap(struct mp_vfio *vfio, uint64_t iova, size_t size, GError **error);
+
+/* --- interrupts --- */
+
+enum mp_vfio_irq { MP_VFIO_INTX, MP_VFIO_MSI, MP_VFIO_MSIX };
+const char *mp_vfio_irq_name(enum mp_vfio_irq irq);
+/* Vectors that the function has of this kind; 0: none. */
+unsigned mp_vfio_irq_count(const struct mp_vfio *vfio, enum mp_vfio_irq irq);
+/* Enables COUNT vectors; each gets an eventfd (non-blocking) in FDS, owned by VFIO. One kind
+ * at a time: enabling another needs a disable before. */
+bool mp_vfio_irq_enable(struct mp_vfio *vfio, enum mp_vfio_irq irq, unsigned count,
+	const int **fds, GError **error);
+bool mp_vfio_irq_disable(struct mp_vfio *vfio, GError **error);
+/* INTx is masked by the kernel each time it fires, until this. */
+bool mp_vfio_irq_unmask_intx(struct mp_vfio *vfio, GError **error);
+/* Lets the kernel signal vector N as if the device had: a positive control of the path from
+ * the kernel to us (VFIO_IRQ_SET_DATA_NONE). */
+bool mp_vfio_irq_loopback(struct mp_vfio *vfio, unsigned n, GError **error);
+
+/* --- reset --- */
+
+/* True if VFIO offers a reset of the function (FLR, PM, bus where it is alone). */
+bool mp_vfio_can_reset(const struct mp_vfio *vfio);
+bool mp_vfio_reset(struct mp_vfio *vfio, GError **error);
+
+/*
+ * What has to be undone if the process is ended by a signal: bus master off, by one pwrite
+ * that is safe in a signal handler. Nothing happens where nothing is open. (After SIGKILL the
+ * kernel does the same: vfio_pci_core_disable() calls pci_clear_master().)
+ */
+void mp_vfio_panic(void);
+
+#endif
