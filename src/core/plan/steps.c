@@ -189,8 +189,12 @@ static void add_images(struct mp_plan *plan, const struct mp_wish *wish)
  * installed. All the same it gets a step: the command line in /etc/kernel/cmdline needs it,
  * and a roll back, which puts the old images back, has to bring them to the ESPs.
  */
-static void add_boot_tool(struct mp_plan *plan, unsigned feeds)
+static void add_boot_tool(
+	struct mp_plan *plan, const struct mp_wish *wish, unsigned feeds)
 {
+	const struct mp_fact *file = &wish->host->boot->kernel_cmdline_file;
+	g_autofree char *root =
+		file->know == MP_KNOWN ? mp_cmdline_get(file->text, "root") : NULL;
 	static const char *const args[] = { "refresh", NULL };
 	static const char *const none[] = { NULL };
 	g_autofree char *reason =
@@ -201,6 +205,14 @@ static void add_boot_tool(struct mp_plan *plan, unsigned feeds)
 		"Proxmox's hook is in place; a roll back needs it in any case)",
 		reason);
 
+	/* Also where GRUB on the ESP never reads it: proxmox-boot-tool refresh looks first. */
+	if (file->know == MP_KNOWN && !root)
+		mp_plan_add_obstacle(plan, "host",
+			"write the whole command line, with root=, into its first line, or "
+			"remove the file",
+			"%s has no root= in its first line, so proxmox-boot-tool refresh "
+			"would fail",
+			file->source);
 	add(plan,
 		mp_step_program_new(
 			"proxmox-boot-tool", args, none, SECONDS_LOADER, true, why),
@@ -252,7 +264,7 @@ void mp_plan_steps(struct mp_plan *plan, const struct mp_wish *wish)
 		add_images(plan, wish);
 	if (boot_tool(wish->host)) {
 		if (feeds & (MP_FEEDS_IMAGES | MP_FEEDS_LOADER))
-			add_boot_tool(plan, feeds);
+			add_boot_tool(plan, wish, feeds);
 	} else if (feeds & MP_FEEDS_LOADER) {
 		add_grub(plan);
 	}
