@@ -152,26 +152,51 @@ static void judge_unwanted(struct mp_plan *plan, const struct mp_wish *wish,
 
 /* --- the devices that are wanted --- */
 
+/* The proof step wants the same of every kernel: better to say it before. */
+static void judge_boot_of(struct mp_plan *plan, const struct mp_wish *wish,
+	const struct mp_pci *device, const struct mp_kernel *kernel)
+{
+	g_autofree char *why = NULL;
+	enum mp_bind_outcome then =
+		mp_plan_outcome(wish, plan->then, kernel, device, &why);
+
+	switch (then) {
+	case MP_BIND_VFIO:
+		return;
+	case MP_BIND_UNKNOWN:
+		mp_plan_add_obstacle(plan, device->bdf,
+			"run this as root on the host itself",
+			"which driver %s gets with kernel %s is not known: %s",
+			device->bdf, kernel->release, why);
+		return;
+	case MP_BIND_NOBODY:
+	case MP_BIND_RACE:
+	case MP_BIND_HOST:
+		break;
+	}
+	mp_plan_add_obstacle(plan, device->bdf,
+		"take out what gives it to another driver, or try --binding address",
+		"%s would %s with kernel %s, in spite of the new files%s%s", device->bdf,
+		then == MP_BIND_NOBODY ? "get no driver"
+		: then == MP_BIND_RACE ? "sometimes go to its host driver"
+				       : "go to its host driver",
+		kernel->release, why ? ": " : "", why ? why : "");
+}
+
 static void judge_wanted(struct mp_plan *plan, const struct mp_wish *wish,
 	const struct mp_pci *device, const struct mp_kernel *next)
 {
-	g_autofree char *why = NULL;
-	enum mp_bind_outcome now = mp_plan_outcome(wish, wish->host, next, device, NULL);
-	enum mp_bind_outcome then = mp_plan_outcome(wish, plan->then, next, device, &why);
+	const GPtrArray *kernels = plan->then->modules->kernels;
 
-	add_taken(plan, device, now, then, true);
-	if (then == MP_BIND_UNKNOWN)
-		mp_plan_add_note(plan, device->bdf,
-			"which driver %s gets at the next boot could not be simulated (%s); "
-			"`metis-passthrough status` tells after the reboot",
-			device->bdf, why);
-	else if (plan->binding && (then == MP_BIND_HOST || then == MP_BIND_RACE))
-		mp_plan_add_obstacle(plan, device->bdf,
-			"take out what gives it to another driver, or try --binding "
-			"address",
-			"%s would %s go to its host driver at the next boot%s%s",
-			device->bdf, then == MP_BIND_RACE ? "sometimes" : "still",
-			why ? ", by " : "", why ? why : "");
+	add_taken(plan, device, mp_plan_outcome(wish, wish->host, next, device, NULL),
+		mp_plan_outcome(wish, plan->then, next, device, NULL), true);
+	if (mp_pci_is_bridge(device))
+		return;
+	if (!kernels->len)
+		mp_plan_add_obstacle(plan, "host", "run this as root on the host itself",
+			"no installed kernel could be read in /lib/modules");
+	for (guint i = 0; i < kernels->len; i++)
+		judge_boot_of(plan, wish, device, kernels->pdata[i]);
 }
 
 void mp_plan_simulate(struct mp_plan *plan, const struct mp_wish *wish)

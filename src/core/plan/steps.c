@@ -16,23 +16,30 @@
 
 /* --- images that lack the binding though the files are right --- */
 
+/* True if DEVICE is vfio-pci's in the image, or nobody's until the root file system gives
+ * it to vfio-pci: as the proof step sees it. */
+static bool is_bound(const struct mp_wish *wish, const struct mp_host *host,
+	const struct mp_kernel *kernel, const struct mp_image *image,
+	const struct mp_pci *device, const struct mp_profile *profile)
+{
+	struct mp_bind inside;
+
+	mp_bind_simulate_image(host, kernel, image, device, profile, &inside);
+	mp_bind_clear(&inside);
+	return inside.outcome == MP_BIND_VFIO ||
+	       (inside.outcome == MP_BIND_NOBODY &&
+		       mp_plan_outcome(wish, host, kernel, device, NULL) == MP_BIND_VFIO);
+}
+
 /* The first wanted device that KERNEL's image would let another driver have. */
 static const struct mp_pci *late_in(const struct mp_host *host,
 	const struct mp_wish *wish, const struct mp_kernel *kernel,
 	const struct mp_image *image)
 {
-	for (guint i = 0; i < wish->devices->len; i++) {
-		const struct mp_pci *device = wish->devices->pdata[i];
-		struct mp_bind bind;
-		bool late;
-
-		mp_bind_simulate_image(
-			host, kernel, image, device, wish->profiles->pdata[i], &bind);
-		late = bind.outcome != MP_BIND_VFIO && bind.outcome != MP_BIND_NOBODY;
-		mp_bind_clear(&bind);
-		if (late)
-			return device;
-	}
+	for (guint i = 0; i < wish->devices->len; i++)
+		if (!is_bound(wish, host, kernel, image, wish->devices->pdata[i],
+			    wish->profiles->pdata[i]))
+			return wish->devices->pdata[i];
 	return NULL;
 }
 
@@ -40,7 +47,7 @@ static void look_at_images(struct mp_plan *plan, const struct mp_wish *wish)
 {
 	const struct mp_host *host = plan->then;
 
-	if (!host || !host->initramfs)
+	if (!host->initramfs || !host->modules)
 		return;
 	for (guint i = 0; i < host->modules->kernels->len; i++) {
 		const struct mp_kernel *kernel = host->modules->kernels->pdata[i];
