@@ -152,51 +152,61 @@ static void judge_unwanted(struct mp_plan *plan, const struct mp_wish *wish,
 
 /* --- the devices that are wanted --- */
 
-/* The proof step wants the same of every kernel: better to say it before. */
-static void judge_boot_of(struct mp_plan *plan, const struct mp_wish *wish,
-	const struct mp_pci *device, const struct mp_kernel *kernel)
+/* Adds the kernels with which DEVICE would come to OUTCOME, and why with the first. */
+static char *kernels_with(const struct mp_plan *plan, const struct mp_wish *wish,
+	const struct mp_pci *device, enum mp_bind_outcome outcome, char **why)
+{
+	const GPtrArray *kernels = plan->then->modules->kernels;
+	GString *list = g_string_new(NULL);
+
+	for (guint i = 0; i < kernels->len; i++) {
+		const struct mp_kernel *kernel = kernels->pdata[i];
+		g_autofree char *reason = NULL;
+
+		if (mp_plan_outcome(wish, plan->then, kernel, device, &reason) != outcome)
+			continue;
+		if (!list->len)
+			*why = g_steal_pointer(&reason);
+		g_string_append_printf(
+			list, "%s%s", list->len ? ", " : "", kernel->release);
+	}
+	return g_string_free(list, FALSE);
+}
+
+/* The proof step wants VFIO with every kernel: better to say it before. */
+static void judge_outcome(struct mp_plan *plan, const struct mp_wish *wish,
+	const struct mp_pci *device, enum mp_bind_outcome outcome, const char *what)
 {
 	g_autofree char *why = NULL;
-	enum mp_bind_outcome then =
-		mp_plan_outcome(wish, plan->then, kernel, device, &why);
+	g_autofree char *kernels = kernels_with(plan, wish, device, outcome, &why);
 
-	switch (then) {
-	case MP_BIND_VFIO:
-		return;
-	case MP_BIND_UNKNOWN:
+	if (*kernels)
 		mp_plan_add_obstacle(plan, device->bdf,
-			"run this as root on the host itself",
-			"which driver %s gets with kernel %s is not known: %s",
-			device->bdf, kernel->release, why);
-		return;
-	case MP_BIND_NOBODY:
-	case MP_BIND_RACE:
-	case MP_BIND_HOST:
-		break;
-	}
-	mp_plan_add_obstacle(plan, device->bdf,
-		"take out what gives it to another driver, or try --binding address",
-		"%s would %s with kernel %s, in spite of the new files%s%s", device->bdf,
-		then == MP_BIND_NOBODY ? "get no driver"
-		: then == MP_BIND_RACE ? "sometimes go to its host driver"
-				       : "go to its host driver",
-		kernel->release, why ? ": " : "", why ? why : "");
+			outcome == MP_BIND_UNKNOWN
+				? "run this as root on the host itself"
+				: "take out what gives it to another driver, or try "
+				  "--binding address",
+			"with these files %s %s, with kernel %s%s%s", device->bdf, what,
+			kernels, why ? ": " : "", why ? why : "");
 }
 
 static void judge_wanted(struct mp_plan *plan, const struct mp_wish *wish,
 	const struct mp_pci *device, const struct mp_kernel *next)
 {
-	const GPtrArray *kernels = plan->then->modules->kernels;
-
 	add_taken(plan, device, mp_plan_outcome(wish, wish->host, next, device, NULL),
 		mp_plan_outcome(wish, plan->then, next, device, NULL), true);
 	if (mp_pci_is_bridge(device))
 		return;
-	if (!kernels->len)
+	if (!plan->then->modules->kernels->len)
 		mp_plan_add_obstacle(plan, "host", "run this as root on the host itself",
 			"no installed kernel could be read in /lib/modules");
-	for (guint i = 0; i < kernels->len; i++)
-		judge_boot_of(plan, wish, device, kernels->pdata[i]);
+	judge_outcome(
+		plan, wish, device, MP_BIND_HOST, "would still go to its host driver");
+	judge_outcome(plan, wish, device, MP_BIND_RACE,
+		"would go to vfio-pci or its host driver, whichever comes first");
+	judge_outcome(plan, wish, device, MP_BIND_NOBODY, "would get no driver");
+	judge_outcome(plan, wish, device, MP_BIND_UNKNOWN,
+		"would get a driver that cannot be foretold");
 }
 
 void mp_plan_simulate(struct mp_plan *plan, const struct mp_wish *wish)
