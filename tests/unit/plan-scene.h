@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/boot.h"
+#include "core/early-bind.h"
 #include "core/initramfs.h"
 #include "core/modules.h"
 #include "core/pci.h"
@@ -48,8 +49,11 @@ static inline void scene_open(struct scene *x, struct mp_root *base)
 	x->edits = g_array_new(FALSE, FALSE, sizeof(struct mp_overlay));
 	x->devices = g_ptr_array_new();
 	x->profiles = g_ptr_array_new_with_free_func((GDestroyNotify)mp_profile_free);
-	/* Hosts were captured before anybody looked for it. */
+	/* Hosts were captured before anybody looked for these. */
 	scene_put(x, "/usr/sbin/update-initramfs", "#!/bin/sh\n");
+	scene_put(x, MP_PATH_EARLY_PROGRAM, "binary\n");
+	g_array_index(x->edits, struct mp_overlay, 0).mode = 0755;
+	g_array_index(x->edits, struct mp_overlay, 1).mode = 0755;
 }
 
 static inline struct mp_root *scene_snapshot(const char *name)
@@ -230,7 +234,9 @@ static inline bool runs(const struct mp_plan *plan, const char *program)
 
 /* --- doing what the plan says --- */
 
-static inline void add_member(struct mp_root *root, GString *digest, const char *path)
+/* INSIDE: its name in the image. */
+static inline void add_member(
+	struct mp_root *root, GString *digest, const char *path, const char *inside)
 {
 	g_autofree char *text = NULL;
 
@@ -238,7 +244,7 @@ static inline void add_member(struct mp_root *root, GString *digest, const char 
 		return;
 	g_auto(GStrv) lines = g_strsplit(g_strchomp(text), "\n", -1);
 
-	g_string_append_printf(digest, "file %s\n", path);
+	g_string_append_printf(digest, "file %s\n", inside);
 	for (char **line = lines; *line; line++)
 		g_string_append_printf(digest, "\t%s\n", *line);
 }
@@ -261,8 +267,15 @@ static inline char *made_again(struct mp_root *root, const char *digest)
 			g_autofree char *path =
 				g_strdup_printf("etc/modprobe.d/%s", *name);
 
-			add_member(root, text, path);
+			add_member(root, text, path, path);
 		}
+	add_member(root, text, MP_PATH_EARLY_TABLE, MP_PATH_EARLY_TABLE);
+	add_member(root, text, "etc/initramfs-tools/" MP_PATH_EARLY_SCRIPT,
+		MP_PATH_EARLY_SCRIPT);
+	g_string_append_printf(text,
+		"program %s\nfile scripts/init-top/ORDER\n"
+		"\t/" MP_PATH_EARLY_SCRIPT " \"$@\"\n\t/scripts/init-top/udev \"$@\"\n",
+		&MP_PATH_EARLY_PROGRAM[1]);
 	return g_string_free(text, FALSE);
 }
 
