@@ -38,7 +38,7 @@ static inline char *scene_hosts(void)
 /* PATH with CONTENT (NULL: not there) from the next scene_load() on. */
 static inline void scene_put(struct scene *x, const char *path, const char *content)
 {
-	struct mp_overlay edit = { g_strdup(path), g_strdup(content), 0644 };
+	struct mp_overlay edit = { g_strdup(path), g_strdup(content), 0644, false };
 
 	g_array_append_val(x->edits, edit);
 }
@@ -288,7 +288,7 @@ static inline void scene_apply(struct scene *x)
 	for (guint i = 0; i < x->plan->files->len; i++) {
 		const struct mp_plan_file *file = x->plan->files->pdata[i];
 		struct mp_overlay edit = { g_strdup(file->path), g_strdup(file->content),
-			file->mode };
+			file->mode, file->link };
 
 		g_array_append_val(x->edits, edit);
 	}

@@ -17,7 +17,9 @@ static void assert_sane(const struct mp_plan *plan, const char *name)
 		assert_non_null(step->want);
 		assert_true(*step->what && *step->why);
 		/* Files first: programs read them. */
-		if (!strcmp(step->ops->kind, "file") && files++ != i)
+		if ((!strcmp(step->ops->kind, "file") ||
+			    !strcmp(step->ops->kind, "link")) &&
+			files++ != i)
 			fail_msg("%s: a file after a program", name);
 	}
 	for (guint i = 0; i < plan->files->len; i++) {

@@ -21,7 +21,8 @@ static struct mp_host *with_files(const struct mp_plan *plan, const struct mp_wi
 
 	for (guint i = 0; i < plan->files->len; i++) {
 		const struct mp_plan_file *file = plan->files->pdata[i];
-		struct mp_overlay entry = { file->path, file->content, file->mode };
+		struct mp_overlay entry = { file->path, file->content, file->mode,
+			file->link };
 
 		if (file->changed)
 			g_array_append_val(files, entry);
