@@ -146,9 +146,10 @@ struct mp_step *mp_step_images_new(const GPtrArray *devices, const char *why);
  */
 extern const struct mp_step_ops mp_step_mapping;
 /* MAP: "id=1f9d:1100,iommugroup=22,node=...,path=...", of NODE and PATH. REPLACES: the path
- * of an entry of NODE that becomes this one (the card moved), or NULL. */
+ * of an entry of NODE that becomes this one (the card moved), or NULL. CREATE: there is no
+ * such mapping yet; for the words alone, apply() looks for itself. */
 struct mp_step *mp_step_mapping_new(const char *name, const char *node, const char *path,
-	const char *map, const char *replaces, const char *why);
+	const char *map, const char *replaces, bool create, const char *why);
 
 /*
  * vm: want {vmid, set {key: value}}: VM options, by qm set --digest. before {source (path of

@@ -305,7 +305,7 @@ static void foreign_change_is_kept(void **state G_GNUC_UNUSED)
 static struct mp_step *mapping_step(const char *replaces)
 {
 	return mp_step_mapping_new(
-		"Metis", "node1", "0000:86:00.0", MAP, replaces, "why");
+		"Metis", "node1", "0000:86:00.0", MAP, replaces, true, "why");
 }
 
 static void mapping_is_made_and_deleted(void **state G_GNUC_UNUSED)

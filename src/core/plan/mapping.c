@@ -20,6 +20,7 @@ struct mapping_plan {
 	const struct mp_mapping *mapping; /* as it is, or NULL */
 	GPtrArray *cards;
 	GPtrArray *replaced; /* struct mp_mapping_entry *: become a card's */
+	bool created;        /* an earlier step makes the mapping */
 };
 
 /* What the hardware says of CARD; false, with an obstacle, where it cannot be told. */
@@ -159,9 +160,11 @@ static void plan_card(struct mapping_plan *m, const struct mp_plan_card *card)
 				"VMs name the card by '%s', on each node that has "
 				"one, and not by an address of this node",
 				m->wish->mapping);
-	g_ptr_array_add(m->plan->steps,
-		mp_step_mapping_new(m->wish->mapping, m->node, card->path, map,
-			moved && moved != entry ? moved->path : NULL, why));
+	g_ptr_array_add(
+		m->plan->steps, mp_step_mapping_new(m->wish->mapping, m->node, card->path,
+					map, moved && moved != entry ? moved->path : NULL,
+					!m->mapping && !m->created, why));
+	m->created = true;
 	promise(m, map);
 }
 

@@ -443,11 +443,15 @@ const struct mp_step_ops mp_step_mapping = {
 };
 
 struct mp_step *mp_step_mapping_new(const char *name, const char *node, const char *path,
-	const char *map, const char *replaces, const char *why)
+	const char *map, const char *replaces, bool create, const char *why)
 {
 	json_object *want = json_object_new_object();
 	g_autofree char *what =
-		g_strdup_printf("pvesh set " API "/%s --map %s", name, map);
+		create ? g_strdup_printf(
+				 "pvesh create " API " --id %s --map %s", name, map)
+		       : g_strdup_printf("pvesh set " API
+					 "/%s --map %s (other entries repeated)",
+				 name, map);
 
 	json_object_object_add(want, "name", json_object_new_string(name));
 	json_object_object_add(want, "node", json_object_new_string(node));
