@@ -10,60 +10,35 @@
 #include "core/modules.h"
 #include "core/program.h"
 #include "unit.h"
+#include "cpio-build.h"
 #include "tree.h"
 
 #define RELEASE "6.8.12-4-pve"
 #define IMAGE   "boot/initrd.img-" RELEASE
 
-static void pad(GString *out)
-{
-	while (out->len % 4)
-		g_string_append_c(out, '\0');
-}
-
-static void put_member(GString *out, const char *name, unsigned mode, const char *text)
-{
-	size_t size = text ? strlen(text) : 0;
-
-	pad(out);
-	g_string_append_printf(out,
-		"070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", 1u, mode,
-		0u, 0u, 1u, 0u, (unsigned)size, 0u, 0u, 0u, 0u,
-		(unsigned)strlen(name) + 1, 0u);
-	g_string_append_len(out, name, (gssize)strlen(name) + 1);
-	pad(out);
-	g_string_append_len(out, text ? text : "", (gssize)size);
-	pad(out);
-}
-
 static void put_file(GString *out, const char *name, const char *text)
 {
-	put_member(out, name, S_IFREG | 0644, text);
-}
-
-static void put_end(GString *out)
-{
-	put_member(out, "TRAILER!!!", 0, NULL);
+	cpio_put(out, name, S_IFREG | 0644, text);
 }
 
 static void put_early(GString *out)
 {
-	put_member(out, "kernel", S_IFDIR | 0755, NULL);
+	cpio_put(out, "kernel", S_IFDIR | 0755, NULL);
 	put_file(
 		out, "kernel/x86/microcode/GenuineIntel.bin", "070701 is no header here");
-	put_end(out);
+	cpio_end(out);
 	while (out->len % 512)
 		g_string_append_c(out, '\0');
 }
 
 static void put_main(GString *out)
 {
-	put_member(out, ".", S_IFDIR | 0755, NULL);
+	cpio_put(out, ".", S_IFDIR | 0755, NULL);
 	put_file(out, "conf/modules", "# list\nvfio_pci ids=1f9d:1100\n");
 	put_file(out, "./etc/modprobe.d/vfio.conf",
 		"options vfio-pci ids=1f9d:1100\nsoftdep nvme pre: vfio-pci");
 	put_file(out, "usr/lib/modprobe.d/vfio.conf", "options vfio-pci ids=dead:beef\n");
-	put_member(out, "etc/modprobe.d/link.conf", S_IFLNK | 0777, "vfio.conf");
+	cpio_put(out, "etc/modprobe.d/link.conf", S_IFLNK | 0777, "vfio.conf");
 	put_file(out, "scripts/init-top/ours",
 		"#!/bin/sh\necho vfio-pci > /sys/x/driver_override\n");
 	put_file(out, "scripts/init-top/udev", "#!/bin/sh\n");
@@ -73,7 +48,7 @@ static void put_main(GString *out)
 	put_file(out, "usr/lib/modules/" RELEASE "/kernel/drivers/nvme/host/nvme.ko",
 		"xyz");
 	put_file(out, "usr/lib/modules/" RELEASE "/modules.dep", "xyz");
-	put_end(out);
+	cpio_end(out);
 }
 
 /* IN through PROGRAM; false when it is not installed. */
@@ -173,11 +148,11 @@ static void modules_in_the_plain_part(void **state G_GNUC_UNUSED)
 	struct tree tree;
 
 	put_early(image);
-	put_member(image, "usr/lib/modules/" RELEASE, S_IFDIR | 0755, NULL);
+	cpio_put(image, "usr/lib/modules/" RELEASE, S_IFDIR | 0755, NULL);
 	put_file(image, "usr/lib/modules/" RELEASE "/kernel/net/e1000e/e1000e.ko.xz",
 		"\xfd"
 		"7zXZ");
-	put_end(image);
+	cpio_end(image);
 	while (image->len % 512)
 		g_string_append_c(image, '\0');
 	put_main(rest);
@@ -199,7 +174,7 @@ static void a_plain_image_and_several_archives(void **state G_GNUC_UNUSED)
 
 	put_early(image);
 	put_file(image, "etc/modprobe.d/vfio.conf", "options vfio-pci ids=1:2\n");
-	put_end(image);
+	cpio_end(image);
 	g_string_append_len(image, "\0\0\0\0", 4);
 	put_main(image);
 	tree_open(&tree);

@@ -53,8 +53,10 @@ static void refuse(GError **error, const struct mp_image *image,
 		image->path, device->bdf, reason);
 }
 
-static const char *why_not(const struct mp_bind *bind)
+static const char *why_not(const struct mp_image *image, const struct mp_bind *bind)
 {
+	if (image->early_why)
+		return image->early_why;
 	switch (bind->outcome) {
 	case MP_BIND_HOST:
 		return "in it the host's driver gets the device";
@@ -95,7 +97,7 @@ static bool prove(const struct mp_host *host, const struct mp_kernel *kernel,
 		refuse(error, image, device,
 			inside.outcome == MP_BIND_NOBODY
 				? "after it the host's driver gets the device"
-				: why_not(&inside));
+				: why_not(image, &inside));
 	mp_bind_clear(&inside);
 	mp_bind_clear(&after);
 	return good;
