@@ -176,18 +176,6 @@ static bool undo_one(struct mp_target *target, const char *id, GError **error)
 	return done;
 }
 
-static bool recover(struct mp_target *target, GError **error)
-{
-	struct mp_progress progress;
-	unsigned found = 0;
-	bool done;
-
-	mp_progress_init(&progress, 0);
-	done = mp_engine_recover(target, listen, &progress, &found, error);
-	mp_progress_clear(&progress);
-	return done;
-}
-
 static void explain_refusal(const struct mp_tx *tx, GError **error)
 {
 	if (!error || !g_error_matches(*error, MP_ERROR, MP_ERROR_CHANGED))
@@ -198,9 +186,26 @@ static void explain_refusal(const struct mp_tx *tx, GError **error)
 		tx->id);
 }
 
+/* Not by mp_engine_recover(), which knows no force: what was changed since the interruption
+ * would keep everything else from ever being undone. */
+static bool undo_interrupted(
+	struct mp_target *target, const struct work *work, GError **error)
+{
+	for (guint i = 0; i < work->interrupted->len; i++) {
+		const struct mp_tx *tx = work->interrupted->pdata[i];
+
+		if (undo_one(target, tx->id, error))
+			continue;
+		explain_refusal(tx, error);
+		return false;
+	}
+	/* What another run had only prepared. */
+	return mp_journal_sweep(target, error);
+}
+
 static bool undo(struct mp_target *target, const struct work *work, GError **error)
 {
-	if (!recover(target, error))
+	if (!undo_interrupted(target, work, error))
 		return false;
 	for (guint i = 0; i < work->chosen->len; i++) {
 		const struct mp_tx *tx = work->chosen->pdata[i];
@@ -247,24 +252,27 @@ static bool agreed(const struct work *work)
 
 /* The journal is read again under the lock: somebody else may have been at work while we
  * asked. */
+static bool are_still_so(GPtrArray *all, const GPtrArray *transactions, GError **error)
+{
+	for (guint i = 0; i < transactions->len; i++) {
+		const struct mp_tx *then = transactions->pdata[i];
+		const struct mp_tx *now = find(all, then->id);
+
+		if (now && now->state == then->state)
+			continue;
+		g_set_error(error, MP_ERROR, MP_ERROR_BUSY,
+			"transaction %s: another run has changed it meanwhile", then->id);
+		return false;
+	}
+	return true;
+}
+
 static bool is_still_so(struct mp_target *target, const struct work *work, GError **error)
 {
 	g_autoptr(GPtrArray) all = mp_journal_load(mp_target_root(target), error);
 
-	if (!all)
-		return false;
-	for (guint i = 0; i < work->chosen->len; i++) {
-		const struct mp_tx *chosen = work->chosen->pdata[i];
-		const struct mp_tx *now = find(all, chosen->id);
-
-		if (now && now->state == chosen->state)
-			continue;
-		g_set_error(error, MP_ERROR, MP_ERROR_BUSY,
-			"transaction %s: another run has changed it meanwhile",
-			chosen->id);
-		return false;
-	}
-	return true;
+	return all && are_still_so(all, work->interrupted, error) &&
+	       are_still_so(all, work->chosen, error);
 }
 
 static int rollback(const char *id, GError **error)

@@ -6,6 +6,7 @@
 
 #include "core/modules.h"
 #include "core/pci.h"
+#include "core/platform.h"
 
 static char *with_underscores(const char *name)
 {
@@ -85,4 +86,21 @@ GPtrArray *mp_module_wanting(const struct mp_kernel *kernel, const struct mp_pci
 	if (!kernel->aliases || device->modalias.know != MP_KNOWN)
 		return NULL;
 	return g_hash_table_lookup(kernel->aliases, device->modalias.text);
+}
+
+bool mp_release_vtd_default(const char *release, bool *on)
+{
+	/* "for Intel, only needed for kernels before 6.8": Proxmox's PCI(e) wiki page. */
+	if (!strstr(release, "-pve"))
+		return false;
+	*on = mp_version_compare(release, "6.8") >= 0;
+	return true;
+}
+
+bool mp_kernel_vtd_default(const struct mp_kernel *kernel, bool *on)
+{
+	if (kernel->intel_iommu_default_on.know != MP_KNOWN)
+		return mp_release_vtd_default(kernel->release, on);
+	*on = mp_fact_is(&kernel->intel_iommu_default_on, "y");
+	return true;
 }

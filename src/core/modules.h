@@ -95,6 +95,13 @@ const char *mp_module_name(struct mp_host *host, const char *name);
 bool mp_module_of_path(const char *path, size_t length, char *name, size_t size);
 bool mp_module_loaded(const struct mp_host *host, const char *name);
 enum mp_module_where mp_module_where(const struct mp_kernel *kernel, const char *name);
+/*
+ * Sets ON to whether KERNEL uses VT-d unasked: by its configuration
+ * (CONFIG_INTEL_IOMMU_DEFAULT_ON), else, of Proxmox, by its release. False: can't be told.
+ */
+bool mp_kernel_vtd_default(const struct mp_kernel *kernel, bool *on);
+/* The same by the release alone. */
+bool mp_release_vtd_default(const char *release, bool *on);
 /* The kernel that runs, or NULL when its modules are not installed. */
 const struct mp_kernel *mp_host_kernel(const struct mp_host *host);
 /* The newest installed one, or NULL. */

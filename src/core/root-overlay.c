@@ -20,6 +20,7 @@ struct file {
 	char *content; /* NULL: hidden */
 	size_t size;
 	uint32_t mode;
+	bool link;
 };
 
 static void file_free(void *data)
@@ -30,23 +31,48 @@ static void file_free(void *data)
 	g_free(file);
 }
 
-/* "etc//x/./y/" -> "etc/x/y"; ".." stays and matches no file. */
-static char *clean(const char *directory, const char *name)
+/* "etc//x/./y/" -> "etc/x/y". With UP, ".." takes a name back, as where nothing is a link;
+ * else it stays and matches no file. */
+static char *clean_path(const char *directory, const char *name, bool up)
 {
 	g_autofree char *joined =
 		g_strconcat(directory ? directory : "", "/", name, NULL);
 	g_auto(GStrv) parts = g_strsplit(joined, "/", -1);
 	GString *path = g_string_new(NULL);
 
-	for (char **part = parts; *part; part++)
-		if (**part && strcmp(*part, ".") != 0)
+	for (char **part = parts; *part; part++) {
+		const char *last = strrchr(path->str, '/');
+
+		if (up && !strcmp(*part, ".."))
+			g_string_truncate(path, last ? (gsize)(last - path->str) : 0);
+		else if (**part && strcmp(*part, ".") != 0)
 			g_string_append_printf(path, "%s%s", path->len ? "/" : "", *part);
+	}
 	return g_string_free(path, FALSE);
+}
+
+static char *clean(const char *directory, const char *name)
+{
+	return clean_path(directory, name, false);
 }
 
 static char *path_of(const struct mp_dir *dir, const char *name)
 {
 	return clean(dir ? dir->path : NULL, name);
+}
+
+/* Where a link of the overlay at PATH leads, else PATH; ours lead to files. Caller frees. */
+static char *followed(const struct overlay *overlay, const char *path)
+{
+	const struct file *file = g_hash_table_lookup(overlay->files, path);
+
+	if (!file || !file->link || !file->content)
+		return g_strdup(path);
+	if (*file->content == '/')
+		return clean_path(NULL, file->content, true);
+	g_autofree char *directory = g_path_get_dirname(path);
+
+	return clean_path(directory, file->content, true);
 }
 
 /* What of PATH is below DIRECTORY, or NULL. */
@@ -91,9 +117,12 @@ static int overlay_read(struct mp_root *root, const struct mp_dir *dir, const ch
 	size_t max, char **data, size_t *size)
 {
 	struct overlay *overlay = root->backend;
-	g_autofree char *path = path_of(dir, name);
+	g_autofree char *asked = path_of(dir, name);
+	g_autofree char *path = followed(overlay, asked);
 	const struct file *file = g_hash_table_lookup(overlay->files, path);
 
+	if (file && file->link && file->content)
+		return -ELOOP;
 	if (!file)
 		return overlay->base->ops->read(
 			overlay->base, NULL, path, max, data, size);
@@ -113,6 +142,10 @@ static int overlay_readlink(
 	g_autofree char *path = path_of(dir, name);
 	const struct file *file = g_hash_table_lookup(overlay->files, path);
 
+	if (file && file->link && file->content) {
+		*target = g_strdup(file->content);
+		return 0;
+	}
 	if (file)
 		return file->content ? -EINVAL : -ENOENT;
 	return overlay->base->ops->readlink(overlay->base, NULL, path, target);
@@ -162,12 +195,15 @@ static int overlay_list(struct mp_root *root, const struct mp_dir *dir, const ch
 static int overlay_stat(struct mp_root *root, const char *path, struct mp_stat *st)
 {
 	struct overlay *overlay = root->backend;
-	g_autofree char *wanted = clean(NULL, path);
+	g_autofree char *asked = clean(NULL, path);
+	g_autofree char *wanted = followed(overlay, asked);
 	const struct file *file = g_hash_table_lookup(overlay->files, wanted);
 	int err;
 
 	if (file && !file->content)
 		return -ENOENT;
+	if (file && file->link)
+		return -ELOOP;
 	if (file) {
 		*st = (struct mp_stat){
 			.type = MP_FILE_REGULAR, .mode = file->mode, .size = file->size
@@ -235,6 +271,7 @@ struct mp_root *mp_root_overlay(
 			.content = g_strdup(files[i].content),
 			.size = files[i].content ? strlen(files[i].content) : 0,
 			.mode = files[i].mode,
+			.link = files[i].link,
 		};
 		g_hash_table_replace(overlay->files, clean(NULL, files[i].path), file);
 	}

@@ -50,11 +50,12 @@ void mp_root_free(struct mp_root *root);
 typedef struct mp_root mp_root;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_root, mp_root_free)
 
-/* A text file as it would be. */
+/* A text file as it would be, or a symbolic link. */
 struct mp_overlay {
 	const char *path;
-	const char *content; /* NULL: not there */
+	const char *content; /* NULL: not there; of a link its target */
 	uint32_t mode;
+	bool link;
 };
 /*
  * BASE as it would look with FILES on top, which are copied. BASE must live longer; a

@@ -104,6 +104,28 @@ assert_old() {
 	[ "$(cat "$STORE/0001/1.theirs")" = "$(printf 'new\ntheirs\033[31m\n')" ]
 }
 
+# Killed once the first file was replaced; then somebody edits it.
+@test "what was interrupted and changed since is undone by force alone" {
+	CRASH_TRACE=$BATS_TEST_TMPDIR/trace ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$PRELOAD \
+		"$DRIVER" "$ROOT" apply "${CHANGES[@]}"
+	local at
+	at=$(awk '$2 == "renameat" && $3 == "grub" { print $1 + 1 }' "$BATS_TEST_TMPDIR/trace")
+	rm -r "$ROOT"
+	small_system "$ROOT"
+	run env CRASH_AT="$at" CRASH_HOW=kill ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$PRELOAD" \
+		"$DRIVER" "$ROOT" apply "${CHANGES[@]}"
+	assert_failure 137
+	printf 'theirs\n' >>"$ROOT/etc/default/grub"
+	driver 1 "$ROOT" apply "${CHANGES[@]}"
+	[[ $stderr == *"an interrupted run has to be undone first (\`metis-passthrough rollback 0001\`): /etc/default/grub: was changed since"* ]]
+	metis 1 rollback --yes --sysroot "$ROOT"
+	assert_line "+theirs"
+	metis 1 rollback --yes --sysroot "$ROOT" --force /etc/other
+	metis rollback --yes --sysroot "$ROOT" --force /etc/default/grub
+	assert_old
+	[ "$(cat "$STORE/0001/1.theirs")" = "$(printf 'new\ntheirs')" ]
+}
+
 @test "a directory in which somebody has put a file stays" {
 	driver "$ROOT" apply "${CHANGES[@]}"
 	: >"$ROOT/usr/local/lib/theirs"

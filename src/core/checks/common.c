@@ -91,14 +91,9 @@ bool mp_kernel_starts_vtd(
 
 	if (fact)
 		*fact = by_config ? config : release;
-	if (by_config)
-		*on = mp_fact_is(config, "y");
-	else if (release->know == MP_KNOWN && strstr(release->text, "-pve"))
-		/* "for Intel, only needed for kernels before 6.8": Proxmox's PCI(e) wiki page. */
-		*on = mp_version_compare(release->text, "6.8") >= 0;
-	else
-		return false;
-	return true;
+	if (kernel)
+		return mp_kernel_vtd_default(kernel, on);
+	return release->know == MP_KNOWN && mp_release_vtd_default(release->text, on);
 }
 
 bool mp_host_is_guest(const struct mp_host *host)

@@ -21,7 +21,8 @@ static struct mp_host *with_files(const struct mp_plan *plan, const struct mp_wi
 
 	for (guint i = 0; i < plan->files->len; i++) {
 		const struct mp_plan_file *file = plan->files->pdata[i];
-		struct mp_overlay entry = { file->path, file->content, file->mode };
+		struct mp_overlay entry = { file->path, file->content, file->mode,
+			file->link };
 
 		if (file->changed)
 			g_array_append_val(files, entry);
@@ -152,26 +153,61 @@ static void judge_unwanted(struct mp_plan *plan, const struct mp_wish *wish,
 
 /* --- the devices that are wanted --- */
 
+/* Adds the kernels with which DEVICE would come to OUTCOME, and why with the first. */
+static char *kernels_with(const struct mp_plan *plan, const struct mp_wish *wish,
+	const struct mp_pci *device, enum mp_bind_outcome outcome, char **why)
+{
+	const GPtrArray *kernels = plan->then->modules->kernels;
+	GString *list = g_string_new(NULL);
+
+	for (guint i = 0; i < kernels->len; i++) {
+		const struct mp_kernel *kernel = kernels->pdata[i];
+		g_autofree char *reason = NULL;
+
+		if (mp_plan_outcome(wish, plan->then, kernel, device, &reason) != outcome)
+			continue;
+		if (!list->len)
+			*why = g_steal_pointer(&reason);
+		g_string_append_printf(
+			list, "%s%s", list->len ? ", " : "", kernel->release);
+	}
+	return g_string_free(list, FALSE);
+}
+
+/* The proof step wants VFIO with every kernel: better to say it before. */
+static void judge_outcome(struct mp_plan *plan, const struct mp_wish *wish,
+	const struct mp_pci *device, enum mp_bind_outcome outcome, const char *what)
+{
+	g_autofree char *why = NULL;
+	g_autofree char *kernels = kernels_with(plan, wish, device, outcome, &why);
+
+	if (*kernels)
+		mp_plan_add_obstacle(plan, device->bdf,
+			outcome == MP_BIND_UNKNOWN
+				? "run this as root on the host itself"
+				: "take out what gives it to another driver, or try "
+				  "--binding address",
+			"with these files %s %s, with kernel %s%s%s", device->bdf, what,
+			kernels, why ? ": " : "", why ? why : "");
+}
+
 static void judge_wanted(struct mp_plan *plan, const struct mp_wish *wish,
 	const struct mp_pci *device, const struct mp_kernel *next)
 {
-	g_autofree char *why = NULL;
-	enum mp_bind_outcome now = mp_plan_outcome(wish, wish->host, next, device, NULL);
-	enum mp_bind_outcome then = mp_plan_outcome(wish, plan->then, next, device, &why);
-
-	add_taken(plan, device, now, then, true);
-	if (then == MP_BIND_UNKNOWN)
-		mp_plan_add_note(plan, device->bdf,
-			"which driver %s gets at the next boot could not be simulated (%s); "
-			"`metis-passthrough status` tells after the reboot",
-			device->bdf, why);
-	else if (plan->binding && (then == MP_BIND_HOST || then == MP_BIND_RACE))
-		mp_plan_add_obstacle(plan, device->bdf,
-			"take out what gives it to another driver, or try --binding "
-			"address",
-			"%s would %s go to its host driver at the next boot%s%s",
-			device->bdf, then == MP_BIND_RACE ? "sometimes" : "still",
-			why ? ", by " : "", why ? why : "");
+	add_taken(plan, device, mp_plan_outcome(wish, wish->host, next, device, NULL),
+		mp_plan_outcome(wish, plan->then, next, device, NULL), true);
+	if (mp_pci_is_bridge(device))
+		return;
+	if (!plan->then->modules->kernels->len)
+		mp_plan_add_obstacle(plan, "host", "run this as root on the host itself",
+			"no installed kernel could be read in /lib/modules");
+	judge_outcome(
+		plan, wish, device, MP_BIND_HOST, "would still go to its host driver");
+	judge_outcome(plan, wish, device, MP_BIND_RACE,
+		"would go to vfio-pci or its host driver, whichever comes first");
+	judge_outcome(plan, wish, device, MP_BIND_NOBODY, "would get no driver");
+	judge_outcome(plan, wish, device, MP_BIND_UNKNOWN,
+		"would get a driver that cannot be foretold");
 }
 
 void mp_plan_simulate(struct mp_plan *plan, const struct mp_wish *wish)

@@ -16,23 +16,30 @@
 
 /* --- images that lack the binding though the files are right --- */
 
+/* True if DEVICE is vfio-pci's in the image, or nobody's until the root file system gives
+ * it to vfio-pci: as the proof step sees it. */
+static bool is_bound(const struct mp_wish *wish, const struct mp_host *host,
+	const struct mp_kernel *kernel, const struct mp_image *image,
+	const struct mp_pci *device, const struct mp_profile *profile)
+{
+	struct mp_bind inside;
+
+	mp_bind_simulate_image(host, kernel, image, device, profile, &inside);
+	mp_bind_clear(&inside);
+	return inside.outcome == MP_BIND_VFIO ||
+	       (inside.outcome == MP_BIND_NOBODY &&
+		       mp_plan_outcome(wish, host, kernel, device, NULL) == MP_BIND_VFIO);
+}
+
 /* The first wanted device that KERNEL's image would let another driver have. */
 static const struct mp_pci *late_in(const struct mp_host *host,
 	const struct mp_wish *wish, const struct mp_kernel *kernel,
 	const struct mp_image *image)
 {
-	for (guint i = 0; i < wish->devices->len; i++) {
-		const struct mp_pci *device = wish->devices->pdata[i];
-		struct mp_bind bind;
-		bool late;
-
-		mp_bind_simulate_image(
-			host, kernel, image, device, wish->profiles->pdata[i], &bind);
-		late = bind.outcome != MP_BIND_VFIO && bind.outcome != MP_BIND_NOBODY;
-		mp_bind_clear(&bind);
-		if (late)
-			return device;
-	}
+	for (guint i = 0; i < wish->devices->len; i++)
+		if (!is_bound(wish, host, kernel, image, wish->devices->pdata[i],
+			    wish->profiles->pdata[i]))
+			return wish->devices->pdata[i];
 	return NULL;
 }
 
@@ -40,7 +47,7 @@ static void look_at_images(struct mp_plan *plan, const struct mp_wish *wish)
 {
 	const struct mp_host *host = plan->then;
 
-	if (!host || !host->initramfs)
+	if (!host->initramfs || !host->modules)
 		return;
 	for (guint i = 0; i < host->modules->kernels->len; i++) {
 		const struct mp_kernel *kernel = host->modules->kernels->pdata[i];
@@ -189,8 +196,12 @@ static void add_images(struct mp_plan *plan, const struct mp_wish *wish)
  * installed. All the same it gets a step: the command line in /etc/kernel/cmdline needs it,
  * and a roll back, which puts the old images back, has to bring them to the ESPs.
  */
-static void add_boot_tool(struct mp_plan *plan, unsigned feeds)
+static void add_boot_tool(
+	struct mp_plan *plan, const struct mp_wish *wish, unsigned feeds)
 {
+	const struct mp_fact *file = &wish->host->boot->kernel_cmdline_file;
+	g_autofree char *root =
+		file->know == MP_KNOWN ? mp_cmdline_get(file->text, "root") : NULL;
 	static const char *const args[] = { "refresh", NULL };
 	static const char *const none[] = { NULL };
 	g_autofree char *reason =
@@ -201,6 +212,14 @@ static void add_boot_tool(struct mp_plan *plan, unsigned feeds)
 		"Proxmox's hook is in place; a roll back needs it in any case)",
 		reason);
 
+	/* Also where GRUB on the ESP never reads it: proxmox-boot-tool refresh looks first. */
+	if (file->know == MP_KNOWN && !root)
+		mp_plan_add_obstacle(plan, "host",
+			"write the whole command line, with root=, into its first line, or "
+			"remove the file",
+			"%s has no root= in its first line, so proxmox-boot-tool refresh "
+			"would fail",
+			file->source);
 	add(plan,
 		mp_step_program_new(
 			"proxmox-boot-tool", args, none, SECONDS_LOADER, true, why),
@@ -252,7 +271,7 @@ void mp_plan_steps(struct mp_plan *plan, const struct mp_wish *wish)
 		add_images(plan, wish);
 	if (boot_tool(wish->host)) {
 		if (feeds & (MP_FEEDS_IMAGES | MP_FEEDS_LOADER))
-			add_boot_tool(plan, feeds);
+			add_boot_tool(plan, wish, feeds);
 	} else if (feeds & MP_FEEDS_LOADER) {
 		add_grub(plan);
 	}
