@@ -394,6 +394,56 @@ static void only_hosts_are_opened(void **state)
 	assert_non_null(strstr(text->message, "canary:1: not a snapshot"));
 }
 
+static void files_on_top(void **state G_GNUC_UNUSED)
+{
+	static const struct mp_overlay files[] = {
+		{ "/etc/a.d/new", "new\n", 0600, false },
+		{ "etc/a.d/old", "changed\n", 0644, false },
+		{ "/etc/a.d/gone", NULL, 0, false },
+		{ "/etc/fresh/deep/x", "x", 0644, false },
+		{ "/etc/l/link", "../a.d/new", 0, true },
+	};
+	g_autoptr(mp_root) base = NULL, root = NULL;
+	g_autoptr(mp_dir) dir = NULL;
+	g_autofree char *data = NULL, *target = NULL, *kept = NULL, *through = NULL;
+	g_auto(GStrv) names = NULL, etc = NULL;
+	struct mp_stat st;
+	struct sysroot s;
+	size_t size;
+
+	sysroot_init(&s);
+	sysroot_text(&s, "etc/a.d/old", "old\n");
+	sysroot_text(&s, "etc/a.d/gone", "gone\n");
+	sysroot_text(&s, "etc/a.d/kept", "kept\n");
+	base = mp_root_open(s.path, NULL);
+	root = mp_root_overlay(base, files, G_N_ELEMENTS(files));
+	assert_int_equal(mp_root_list(root, "etc//a.d/", &names), 0);
+	assert_int_equal(g_strv_length(names), 3);
+	assert_string_equal(names[0], "kept");
+	assert_string_equal(names[1], "new");
+	assert_string_equal(names[2], "old");
+	assert_int_equal(mp_root_list(root, "/etc", &etc), 0);
+	assert_int_equal(g_strv_length(etc), 3);
+	assert_int_equal(mp_root_read(root, "/etc/a.d/old", 64, &data, &size), 0);
+	assert_string_equal(data, "changed\n");
+	assert_int_equal(size, 8);
+	assert_int_equal(mp_root_read(root, "etc/a.d/old", 4, &kept, NULL), -EFBIG);
+	assert_int_equal(mp_root_read(root, "etc/a.d/gone", 64, &kept, NULL), -ENOENT);
+	assert_int_equal(mp_root_stat(root, "etc/a.d/gone", &st), -ENOENT);
+	assert_int_equal(mp_root_stat(root, "etc/a.d/new", &st), 0);
+	assert_true(st.type == MP_FILE_REGULAR && st.mode == 0600 && st.size == 4);
+	assert_int_equal(mp_root_stat(root, "etc/fresh/deep", &st), 0);
+	assert_int_equal(st.type, MP_FILE_DIRECTORY);
+	assert_int_equal(mp_root_readlink(root, "etc/l/link", &target), 0);
+	assert_string_equal(target, "../a.d/new");
+	assert_int_equal(mp_root_read(root, "etc/l/link", 64, &through, NULL), 0);
+	assert_string_equal(through, "new\n");
+	assert_int_equal(mp_root_dir(root, "etc/a.d", &dir), 0);
+	assert_int_equal(mp_dir_read(dir, "kept", 64, &kept, NULL), 0);
+	assert_string_equal(kept, "kept\n");
+	sysroot_clear(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +461,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_look_is_recorded, start, stop),
 		cmocka_unit_test_setup_teardown(no_openat2_is_a_clear_error, start, stop),
 		cmocka_unit_test_setup_teardown(only_hosts_are_opened, start, stop),
+		cmocka_unit_test(files_on_top),
 	};
 
 	return cmocka_run_group_tests_name("root", tests, NULL, NULL);

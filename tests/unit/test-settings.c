@@ -141,6 +141,57 @@ static void loading_follows_the_root(void **state G_GNUC_UNUSED)
 	g_rmdir(dir);
 }
 
+/* Any text that a configuration can hold comes back as it was. */
+static void written_and_read_back(void **state G_GNUC_UNUSED)
+{
+	static const char *const pieces[] = { "a", " ", "#", ": ", "\"", "\\", "'", "- ",
+		"\u00e4", "\u2028", "\302\205", "\ufeff", "0", "~", "null", "{", "]", "&x",
+		"*x", "!t", "%", "|", ">", "\\n", "\u4e2d", "true", "\u00a0" };
+	g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+
+	for (unsigned round = 0; round < 2000; round++) {
+		static const char base[] =
+			"cards:\n  - address: 86:00.0\n    id: 1f9d:1100\n    slot: x\n"
+			"    group_members: [86:00.0, 86:00.1]\n  - address: 3b:00.0\n"
+			"vm: 101\nbinding: ids\nviommu: intel\nwaivers:\n"
+			"  - check: device-link\n    reason: x\n";
+		g_autoptr(mp_config) first =
+			mp_config_parse("base", base, strlen(base), NULL);
+		g_autoptr(mp_config) second = NULL;
+		g_autoptr(GString) text = g_string_new("x");
+		g_autofree char *written = NULL, *again = NULL;
+		GError *error = NULL;
+
+		assert_non_null(first);
+		struct mp_waiver *waiver = first->waivers->pdata[0];
+		struct mp_pin *pin = first->cards->pdata[0];
+
+		for (int i = g_rand_int_range(rand, 0, 9); i > 0; i--)
+			g_string_append(text, pieces[g_rand_int_range(rand, 0,
+						      (gint32)G_N_ELEMENTS(pieces))]);
+		g_free(waiver->reason);
+		waiver->reason = g_strdup(text->str);
+		g_free(pin->slot);
+		pin->slot = g_strdup(text->str + 1);
+		if (!*pin->slot)
+			g_clear_pointer(&pin->slot, g_free);
+		written = mp_config_write(first);
+		second = mp_config_parse("written", written, strlen(written), &error);
+		if (!second)
+			fail_msg("%s in:\n%s", error->message, written);
+		const struct mp_pin *back = mp_config_pin(second, "0000:86:00.0");
+
+		assert_string_equal(
+			((struct mp_waiver *)second->waivers->pdata[0])->reason,
+			waiver->reason);
+		assert_int_equal(g_strcmp0(back->slot, pin->slot), 0);
+		assert_int_equal(back->group_members->len, 2);
+		assert_null(mp_config_pin(second, "0000:3b:00.0")->id);
+		again = mp_config_write(second);
+		assert_string_equal(again, written);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +199,7 @@ int main(void)
 		cmocka_unit_test(an_empty_file_wants_nothing),
 		cmocka_unit_test(bad_files_are_refused),
 		cmocka_unit_test(loading_follows_the_root),
+		cmocka_unit_test(written_and_read_back),
 	};
 
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);

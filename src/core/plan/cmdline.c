@@ -302,7 +302,6 @@ static void add_parameter(
 {
 	const struct mp_boot *boot = wish->host->boot;
 	json_object *promise = json_object_new_object();
-	guint files = plan->files->len;
 
 	json_object_object_add(promise, "parameter", json_object_new_string(PARAMETER));
 	mp_plan_promise(plan, "parameter", promise);
@@ -312,14 +311,6 @@ static void add_parameter(
 		add_to_kernel_cmdline(plan, wish, why);
 	if (!is_grub(boot->loader) && !is_kernel_cmdline(boot->loader))
 		leave_to_admin(plan, wish, why);
-	if (plan->files->len == files && boot->cmdline.know == MP_KNOWN &&
-		!has_on(boot->cmdline.text) && !plan->obstacles->len) {
-		plan->reboot = true;
-		mp_plan_add_note(plan, "host",
-			PARAMETER
-			" stands where the next boot takes it from, but the "
-			"running kernel was started without it: a reboot is due");
-	}
 }
 
 /* --- the topic --- */
@@ -391,13 +382,46 @@ static const struct mp_plan_file *find_file(const struct mp_plan *plan, const ch
 	return NULL;
 }
 
+static bool promises_parameter(const struct mp_plan *plan)
+{
+	for (size_t i = 0; i < json_object_array_length(plan->promises); i++)
+		if (mp_step_text_or_null(
+			    json_object_array_get_idx(plan->promises, i), "parameter"))
+			return true;
+	return false;
+}
+
+/* Everything is written, and only the running kernel does not know it yet. */
+static void note_reboot(struct mp_plan *plan, const struct mp_wish *wish)
+{
+	const struct mp_fact *cmdline = &wish->host->boot->cmdline;
+
+	if (!promises_parameter(plan) || cmdline->know != MP_KNOWN ||
+		has_on(cmdline->text) || plan->obstacles->len ||
+		plan->stale & MP_FEEDS_LOADER)
+		return;
+	for (guint i = 0; i < plan->files->len; i++) {
+		const struct mp_plan_file *file = plan->files->pdata[i];
+
+		if (file->changed && file->feeds & MP_FEEDS_LOADER)
+			return;
+	}
+	plan->reboot = true;
+	mp_plan_add_note(plan, "host",
+		PARAMETER " stands where the next boot takes it from, but the running "
+			  "kernel was started without it: a reboot is due");
+}
+
 void mp_plan_cmdline_prove(struct mp_plan *plan, const struct mp_wish *wish)
 {
 	const struct mp_boot *boot = plan->then->boot;
 	const struct mp_fact *unknown;
 	g_autofree char *line = NULL;
 
-	if (!boot || !is_grub(wish->host->boot->loader) || !find_file(plan, DROP_IN))
+	if (!boot)
+		return;
+	note_reboot(plan, wish);
+	if (!is_grub(wish->host->boot->loader) || !find_file(plan, DROP_IN))
 		return;
 	line = grub_line(boot);
 	unknown = boot->grub_linux.know != MP_KNOWN ? &boot->grub_linux

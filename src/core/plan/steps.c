@@ -91,10 +91,10 @@ static unsigned add_files(struct mp_plan *plan)
 		if (!file->changed)
 			continue;
 		add(plan,
-			file->link ? mp_step_link_new(
-					     file->path, file->content, file->why)
-				   : mp_step_file_new(file->path, file->content,
-					     file->mode, file->why),
+			file->link
+				? mp_step_link_new(file->path, file->content, file->why)
+				: mp_step_file_new(file->path, file->content, file->mode,
+					  file->why),
 			file->reboot);
 		feeds |= file->feeds;
 	}
@@ -140,6 +140,26 @@ static bool boot_tool(const struct mp_host *host)
 	return false;
 }
 
+/* update-initramfs -u makes no image that was never there, and then the proof fails. */
+static void tell_missing(
+	struct mp_plan *plan, const struct mp_wish *wish, const struct mp_image *image)
+{
+	g_autofree char *remedy = g_strdup_printf(
+		"update-initramfs -c -k %1$s; or, if that kernel was removed and left only "
+		"modules behind: rm -r /lib/modules/%1$s",
+		image->kernel);
+
+	if (mp_root_header(wish->root, "tool"))
+		mp_plan_add_note(plan, image->path,
+			"the snapshot does not have %s: taken for one of its gaps",
+			image->path);
+	else
+		mp_plan_add_obstacle(plan, image->path, remedy,
+			"kernel %s has modules, but no initramfs image: what it would do "
+			"with the cards cannot be proved",
+			image->kernel);
+}
+
 static void add_images(struct mp_plan *plan, const struct mp_wish *wish)
 {
 	static const char *const args[] = { "-u", "-k", "all", NULL };
@@ -157,6 +177,8 @@ static void add_images(struct mp_plan *plan, const struct mp_wish *wish)
 
 		if (image->fact.know != MP_ABSENT)
 			g_ptr_array_add(outputs, (gpointer)image->path);
+		else
+			tell_missing(plan, wish, image);
 	}
 	guint kernels = MAX(outputs->len, 1);
 
