@@ -244,6 +244,38 @@ static void choose(const struct mp_binding *b)
 	}
 }
 
+static bool has_id_of_cards(const struct mp_binding *b, const struct mp_pci *card)
+{
+	g_autofree char *id = mp_binding_id(card);
+
+	for (guint i = 0; i < b->cards->len; i++) {
+		g_autofree char *other = mp_binding_id(b->cards->pdata[i]);
+
+		if (!strcmp(id, other))
+			return true;
+	}
+	return false;
+}
+
+/* A card that others give to vfio-pci, of an id that is ours from now on: the next plan
+ * finds it given by our file, so this one has to say the same. */
+static void join_same_ids(struct mp_binding *b)
+{
+	const GPtrArray *devices = b->wish->devices;
+
+	for (guint i = 0; is_ids(b) && i < devices->len; i++) {
+		struct mp_pci *card = devices->pdata[i];
+
+		if (g_ptr_array_find(b->cards, card, NULL) || !has_id_of_cards(b, card))
+			continue;
+		/* In the order of the wish, as if it had been ours all along. */
+		g_ptr_array_insert(b->cards, (int)MIN(i, b->cards->len), card);
+		g_ptr_array_insert(b->profiles, (int)MIN(i, b->profiles->len),
+			b->wish->profiles->pdata[i]);
+	}
+	survey_modules(b);
+}
+
 static void promise(const struct mp_binding *b)
 {
 	for (guint i = 0; i < b->wish->devices->len; i++) {
@@ -272,6 +304,7 @@ void mp_plan_binding(struct mp_plan *plan, const struct mp_wish *wish)
 
 	survey(&b);
 	choose(&b);
+	join_same_ids(&b);
 	if (cards->len)
 		mp_binding_obstacles(&b);
 	add_modprobe(&b);
