@@ -51,7 +51,18 @@ system() {
 	printf '%s\n' "$tree"
 }
 
-# fingerprint TREE [NAME]...: what every path of it is, for comparison; not the program's own store.
+# without_iommu NAME: the tree of a host whose command line lacks what switches its IOMMU on.
+without_iommu() {
+	local tree file
+	tree=$(system "$1")
+	for file in etc/default/grub boot/grub/grub.cfg etc/kernel/cmdline proc/cmdline; do
+		[ ! -e "$tree/$file" ] || sed -i 's/ *intel_iommu=on//; s/ *iommu=pt//' "$tree/$file"
+	done
+	sed -i '/IOMMU_DEFAULT_ON/d' "$tree"/boot/config-*
+	printf '%s\n' "$tree"
+}
+
+# fingerprint TREE [NAME]...: what every path of it is, for comparison (tests/sim/fingerprint).
 fingerprint() {
 	"$TOP_SRCDIR/tests/sim/fingerprint" "$@"
 }
@@ -62,9 +73,38 @@ assert_same() {
 	[ -n "$1" ] || fail "nothing to compare"
 }
 
-# arguments NAME: how the captured host is to be asked, one a line (tests/hosts/NAME.args), or nothing.
-arguments() {
-	[ ! -e "$TOP_SRCDIR/tests/hosts/$1.args" ] || tr -s ' ' '\n' <"$TOP_SRCDIR/tests/hosts/$1.args"
+# questions NAME: the ways in which a captured host is asked, the arguments of one a line; the first has none.
+questions() {
+	printf '\n'
+	[ ! -e "$TOP_SRCDIR/tests/hosts/$1.args" ] || grep . "$TOP_SRCDIR/tests/hosts/$1.args" || true
+}
+
+# in_parallel FUNCTION WORD...: FUNCTION WORD for each, as many at a time as there are processors; what one prints goes
+# to $BATS_TEST_TMPDIR/results/WORD. Fails when one does, with its output.
+in_parallel() {
+	local function=$1 word jobs=0 bad=''
+	shift
+	mkdir -p "$BATS_TEST_TMPDIR/results"
+	for word in "$@"; do
+		if [ "$jobs" -ge "$(nproc)" ]; then
+			wait -n || true
+			jobs=$((jobs - 1))
+		fi
+		(
+			# One failure does not hide what another host has to say.
+			set -e
+			"$function" "$word"
+			: >"$BATS_TEST_TMPDIR/results/$word.good"
+		) >"$BATS_TEST_TMPDIR/results/$word" 2>&1 3>&- &
+		jobs=$((jobs + 1))
+	done
+	wait
+	for word in "$@"; do
+		[ ! -e "$BATS_TEST_TMPDIR/results/$word.good" ] || continue
+		printf -- '--- %s ---\n%s\n' "$word" "$(cat "$BATS_TEST_TMPDIR/results/$word")"
+		bad="$bad $word"
+	done
+	[ -z "$bad" ] || fail "failed:$bad"
 }
 
 # calls TREE: the programs that were called since the last time.

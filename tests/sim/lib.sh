@@ -4,7 +4,8 @@
 #   /sim/NAME.before      a shell script that is run once, before anything is done
 #   /sim/NAME.fail        its text is the error, before anything is done
 #   /sim/NAME.fail-after  the same, when all is done
-#   /sim/NAME.hang        after the first thing that it does, it waits for ever; so does a child
+#   /sim/NAME.hang        after the first thing that it does, it waits for a child that does not end and does not
+#                         listen to SIGTERM; its number is in /sim/waiting then
 #   /sim/NAME.slow        seconds that it takes longer
 #   /sim/NAME.flood       it writes without end
 #   /sim/log              every call is appended to it, if it is there
@@ -35,8 +36,9 @@ midway() {
 		printf '%s: 0123456789abcdefghijklmnopqrstuvwxyz 0123456789abcdefghijklmnopqrstuvwxyz\n' "$sim_name"
 	done
 	if [ -e "/sim/$sim_name.hang" ]; then
-		(trap '' TERM && printf '%s\n' waiting >/sim/waiting && exec sleep 100000) &
+		sh -c 'trap "" TERM; echo $$ >/sim/waiting.new; mv /sim/waiting.new /sim/waiting; exec sleep 100000' &
 		wait
+		rm -f /sim/waiting
 	fi
 }
 
