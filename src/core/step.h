@@ -156,8 +156,9 @@ struct mp_step *mp_step_mapping_new(const char *name, const char *node, const ch
  * the configuration), keys {key: value or null}}. Values are those of the next start.
  */
 extern const struct mp_step_ops mp_step_vm;
-/* KEYS, VALUES: NULL-ended, of the same length. */
+/* KEYS, VALUES: NULL-ended, of the same length. BRINGS: the volume of the hookscript that the
+ * same change installs, or NULL: not undone while another VM names it. */
 struct mp_step *mp_step_vm_new(const char *vmid, const char *const *keys,
-	const char *const *values, const char *why);
+	const char *const *values, const char *brings, const char *why);
 
 #endif

@@ -77,6 +77,18 @@ value() {
 	assert_line --index 1 "pvesh delete /cluster/mapping/pci/Metis"
 }
 
+@test "the hookscript does not go while another VM needs it" {
+	printf 'balloon: 0\nmachine: q35\nmemory: 512\nname: vm102\n' >"${CONF%/*}/102.conf"
+	with --vm 101 --hook
+	chroot "$TREE" qm set 102 --hookscript local:snippets/metis-passthrough >/dev/null
+	metis 1 rollback --yes --sysroot "$TREE"
+	[[ $stderr == *"VM 102 has the hookscript local:snippets/metis-passthrough too"* ]] || fail "$stderr"
+	assert_file_executable "$TREE/var/lib/vz/snippets/metis-passthrough"
+	chroot "$TREE" qm set 102 --delete hookscript >/dev/null
+	metis rollback --yes --sysroot "$TREE"
+	assert_not_exists "$TREE/var/lib/vz/snippets/metis-passthrough"
+}
+
 @test "somebody is faster than qm: all is undone, theirs is kept" {
 	# shellcheck disable=SC2016
 	echo 'echo "cores: 8" >>/etc/pve/nodes/node1/qemu-server/101.conf' >"$TREE/sim/qm.before"

@@ -145,7 +145,7 @@ static struct mp_step *vm_step(void)
 	static const char *const keys[] = { "hostpci0", "balloon", NULL };
 	static const char *const values[] = { "0000:86:00.0,pcie=1", "0", NULL };
 
-	return mp_step_vm_new("101", keys, values, "why");
+	return mp_step_vm_new("101", keys, values, NULL, "why");
 }
 
 static void start_vm(struct box *box)

@@ -150,7 +150,7 @@ void mp_plan_hook(struct mp_plan *plan, const struct mp_wish *wish)
 	const char *const values[] = { "HEAD", head, "PROGRAM", PROGRAM, NULL };
 
 	content = mp_template_fill("hooks/metis-passthrough", values);
-	path = g_build_filename(directory, "metis-passthrough", NULL);
+	path = g_build_filename(directory, MP_HOOK_FILE, NULL);
 	mp_plan_add_file(plan, path, content, 0,
 		"Proxmox VE runs it before VM %s starts; it refuses the start where the card "
 		"is not the one that was set up, does not answer, or is in use",

@@ -369,6 +369,24 @@ static void promise(struct vm_plan *v, const char *key, const char *value)
 	mp_plan_promise(v->plan, "vm", object);
 }
 
+/* True when this plan installs the hookscript, and a roll back would remove it. */
+static bool brings_hook(const struct vm_plan *v)
+{
+	const struct mp_storage *local = mp_host_storage(v->wish->host, "local");
+	g_autofree char *path = NULL;
+
+	if (!v->wish->hook || !local || !local->snippets)
+		return false;
+	path = g_build_filename(local->snippets, MP_HOOK_FILE, NULL);
+	for (guint i = 0; i < v->plan->files->len; i++) {
+		const struct mp_plan_file *file = v->plan->files->pdata[i];
+
+		if (!strcmp(file->path, path))
+			return !file->now;
+	}
+	return false;
+}
+
 static void add_step(struct vm_plan *v)
 {
 	g_autoptr(GPtrArray) keys = g_ptr_array_new();
@@ -396,6 +414,7 @@ static void add_step(struct vm_plan *v)
 	g_ptr_array_add(v->plan->steps,
 		mp_step_vm_new(v->vm->id, (const char *const *)keys->pdata,
 			(const char *const *)values->pdata,
+			brings_hook(v) ? MP_HOOK_VOLUME : NULL,
 			"gives the VM its card on a PCI Express bus, and memory that stays "
 			"where the card was told it is; qm checks the values, and refuses "
 			"where the configuration is not the one that was read"));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vm: want {vmid, set {key: value}}, before {source, keys {key: value or null}}.
+ * vm: want {vmid, set {key: value}, brings (volume) or absent}, before {source, keys {key:
+ * value or null}}. brings: the hookscript that came with the same change and goes with it.
  *
  * Options of a VM, by `qm set VMID --digest SHA1 ...`: qm takes the VM's lock, checks the
  * values, and refuses where the file is not the one that we read. What counts is what a key
@@ -382,6 +383,33 @@ static bool read_to_undo(struct mp_target *target, const struct known *known,
 	return false;
 }
 
+/* A VM whose hookscript is missing does not start: it must not go while others name it. */
+static bool refuse_needed(struct mp_step *step, struct mp_target *target, GError **error)
+{
+	const char *volume = mp_step_text_or_null(step->want, "brings");
+	const char *vmid = mp_step_text_or_null(step->want, "vmid");
+	g_autoptr(mp_host) host = NULL;
+
+	if (!volume)
+		return true;
+	host = mp_host_new(mp_target_name(target), mp_target_is_live(target));
+	mp_probe_guests(host, mp_target_root(target));
+	for (guint i = 0; i < host->guests->vms->len; i++) {
+		const struct mp_vm *vm = host->guests->vms->pdata[i];
+
+		if (!g_strcmp0(vm->id, vmid) ||
+			g_strcmp0(vm->next->hookscript, volume) != 0)
+			continue;
+		g_set_error(error, MP_ERROR, MP_ERROR_CHANGED,
+			"VM %s: cannot undo its options: VM %s has the hookscript %s too, "
+			"which would go with it, and then it would not start; first: qm set "
+			"%s --delete hookscript, or roll back what was set up for it",
+			vmid, vm->id, volume, vm->id);
+		return false;
+	}
+	return true;
+}
+
 static void append_value(GString *text, const char *key, const char *value)
 {
 	if (value)
@@ -398,7 +426,7 @@ static bool check_undo(struct mp_step *step, const struct mp_step_ctx *ctx,
 	g_autofree char *first = NULL;
 	bool gone = false;
 
-	if (!recall(step, &known, error) ||
+	if (!recall(step, &known, error) || !refuse_needed(step, ctx->target, error) ||
 		!read_to_undo(ctx->target, &known, &file, &gone, error))
 		return false;
 	if (gone)
@@ -465,7 +493,7 @@ const struct mp_step_ops mp_step_vm = {
 };
 
 struct mp_step *mp_step_vm_new(const char *vmid, const char *const *keys,
-	const char *const *values, const char *why)
+	const char *const *values, const char *brings, const char *why)
 {
 	json_object *want = json_object_new_object();
 	json_object *set = json_object_new_object();
@@ -478,5 +506,7 @@ struct mp_step *mp_step_vm_new(const char *vmid, const char *const *keys,
 	}
 	json_object_object_add(want, "vmid", json_object_new_string(vmid));
 	json_object_object_add(want, "set", set);
+	if (brings)
+		json_object_object_add(want, "brings", json_object_new_string(brings));
 	return mp_step_new(&mp_step_vm, want, what->str, why);
 }
