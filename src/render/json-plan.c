@@ -56,13 +56,15 @@ static struct json_object *wish_object(const struct mp_plan_report *report)
 static struct json_object *file_object(const struct mp_plan_file *file)
 {
 	struct json_object *object = json_object_new_object();
-	g_autofree char *diff =
-		mp_diff_unified(file->path, file->now, file->path, file->content);
+	g_autofree char *diff = file->link ? NULL
+					   : mp_diff_unified(file->path, file->now,
+						     file->path, file->content);
 	g_autofree char *mode = g_strdup_printf("%04o", (unsigned)file->mode);
 
 	mp_json_add_text(object, "path", file->path);
 	mp_json_add_text(object, "why", file->why);
-	mp_json_add_text(object, "mode", file->content ? mode : NULL);
+	mp_json_add_text(object, "mode", file->content && !file->link ? mode : NULL);
+	mp_json_add(object, "link", json_object_new_boolean(file->link));
 	mp_json_add_text(object, "now", file->now);
 	mp_json_add_text(object, "then", file->content);
 	mp_json_add_text(object, "diff", diff);

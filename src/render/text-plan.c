@@ -50,8 +50,11 @@ static char *count_changes(const struct mp_plan *plan)
 		{ "vm", "VM" },
 	};
 	GString *text = g_string_new(NULL);
+	guint files = 0;
 
-	add_count(text, changed_files(plan), "file");
+	for (guint i = 0; i < plan->steps->len; i++)
+		files += is_kind(plan->steps->pdata[i], "file");
+	add_count(text, files, "file");
 	for (size_t k = 0; k < G_N_ELEMENTS(kinds); k++) {
 		guint n = 0;
 
@@ -195,30 +198,39 @@ static void put_diff(struct mp_page *page, const struct mp_plan_file *file)
 	}
 }
 
+static char *what_becomes(const struct mp_plan_file *file)
+{
+	if (!file->content)
+		return g_strdup("is removed");
+	if (file->link)
+		return g_strdup_printf(
+			"%s link to %s", file->now ? "becomes a" : "new,", file->content);
+	if (!file->now)
+		return g_strdup_printf("new, mode %04o", (unsigned)file->mode);
+	if (!strcmp(file->now, file->content))
+		return g_strdup_printf("gets mode %04o", (unsigned)file->mode);
+	return g_strdup("changed");
+}
+
 static void put_file(struct mp_page *page, const struct mp_plan_file *file)
 {
-	g_autofree char *text =
-		!file->content ? g_strdup("is removed")
-		: file->now && !strcmp(file->now, file->content)
-			? g_strdup_printf("gets mode %04o", (unsigned)file->mode)
-		: !file->now ? g_strdup_printf("new, mode %04o", (unsigned)file->mode)
-			     : g_strdup("changed");
+	g_autofree char *text = what_becomes(file);
 
 	mp_page_gap(page);
 	mp_page_para(page, 0, MP_BOLD, file->path, INDENT, text);
 	mp_page_para(page, INDENT, MP_PLAIN, "", INDENT, file->why);
+	if (file->link)
+		return;
 	mp_page_gap(page);
 	put_diff(page, file);
 }
 
 static void put_files(struct mp_page *page, const struct mp_plan *plan)
 {
-	guint n = changed_files(plan);
-
-	if (!n)
+	if (!changed_files(plan))
 		return;
 	mp_page_gap(page);
-	mp_page_line(page, MP_BOLD, "FILES (%u)", n);
+	mp_page_line(page, MP_BOLD, "FILES");
 	for (guint i = 0; i < plan->files->len; i++) {
 		const struct mp_plan_file *file = plan->files->pdata[i];
 
@@ -244,7 +256,7 @@ static void put_commands(struct mp_page *page, const struct mp_plan *plan)
 	for (guint i = 0; i < plan->steps->len; i++) {
 		const struct mp_step *step = plan->steps->pdata[i];
 
-		if (is_kind(step, "file"))
+		if (is_kind(step, "file") || is_kind(step, "link"))
 			continue;
 		if (!n++) {
 			mp_page_gap(page);

@@ -12,7 +12,7 @@ load helpers
 	done
 	for name in "$TOP_SRCDIR"/tests/golden/*.txt; do
 		name=$(basename "$name" .txt)
-		case $name in list-*) continue ;; esac
+		case $name in list-* | plan-*) continue ;; esac
 		assert_file_exist "$TOP_SRCDIR/tests/hosts/$name.snap"
 	done
 }
@@ -29,5 +29,10 @@ load helpers
 
 @test "the lists are as before" {
 	run "$TOP_SRCDIR/tests/golden/update" --check list
+	assert_success
+}
+
+@test "the plans are as before" {
+	run "$TOP_SRCDIR/tests/golden/update" --check plan
 	assert_success
 }
