@@ -275,6 +275,17 @@ static bool is_still_so(struct mp_target *target, const struct work *work, GErro
 	       are_still_so(all, work->chosen, error);
 }
 
+/* What a run had only prepared when it was killed: no change of the host, but it takes room.
+ * Whoever may not, or comes while another is at work, leaves it. */
+static void tidy(struct mp_target *target)
+{
+	struct mp_stat st;
+
+	if (mp_root_stat(mp_target_root(target), MP_PATH_JOURNAL, &st) == 0 &&
+		mp_target_lock(target, NULL))
+		mp_journal_sweep(target, NULL);
+}
+
 static int rollback(const char *id, GError **error)
 {
 	g_autoptr(mp_target) target = mp_target_open(opt_sysroot, error);
@@ -292,6 +303,7 @@ static int rollback(const char *id, GError **error)
 			printf("transaction %s is undone already\n", id);
 		else
 			printf("nothing to undo: no change of this program is in force\n");
+		tidy(target);
 		return MP_EXIT_OK;
 	}
 	show_work(&work);

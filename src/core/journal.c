@@ -260,7 +260,8 @@ void mp_journal_forget_saved(struct mp_target *target, const struct mp_tx *tx)
 	for (char **name = names; *name; name++) {
 		g_autofree char *path = g_build_filename(tx->path, *name, NULL);
 
-		if (g_ascii_isdigit(**name) && strstr(*name, ".old"))
+		if (strcmp(*name, "plan.json") != 0 && strcmp(*name, "log") != 0 &&
+			!g_str_has_suffix(*name, ".theirs"))
 			mp_target_remove(target, path, NULL);
 	}
 	mp_target_sync(target, NULL);

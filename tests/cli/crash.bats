@@ -3,6 +3,7 @@
 # The engine is killed, and its system calls fail, at every point where it changes something. What each mode
 # demands is told in tests/crash/points; how many points were tried is printed.
 load helpers
+load system
 load crash
 
 setup() {
@@ -50,6 +51,37 @@ points() {
 	points 30 2
 	assert_success
 	printf '# engine, EROFS, %s\n' "$output" >&3
+}
+
+# setup_points MODE EACH HOST ARG...: of the program itself, on a captured host in which programs run.
+setup_points() {
+	local mode=$1 each=$2 name=$3
+	shift 3
+	need_system
+	system "$name" "$WORK/tree" >/dev/null
+	mkdir "$WORK/points"
+	# The stand-in for update-initramfs writes times into images, as the real one does.
+	run env MAY_REFUSE="${MAY_REFUSE-}" EACH="$each" MADE='^boot/initrd\.img-' "$TOP_SRCDIR/tests/crash/points" "$mode" "$WORK/points" "$WORK/tree" -- \
+		"$METIS" setup --yes --sysroot {} "$@" -- "$METIS" rollback --yes --sysroot {}
+	assert_success
+	printf '# setup and rollback of %s, %s\n' "$name" "$output" >&3
+}
+
+@test "setup and rollback, killed at any call: files, images (host-driver)" {
+	setup_points kill 1 host-driver
+}
+
+@test "setup and rollback, killed at every fourth call: two cards of one id (same-id-twins)" {
+	setup_points kill 4 same-id-twins --device 0000:86:00.0
+}
+
+@test "setup and rollback, killed at every fourth call: proxmox-boot-tool (pbt-systemd-boot)" {
+	setup_points kill 4 pbt-systemd-boot
+}
+
+@test "setup and rollback, a disk that fails (EIO) at some of the calls" {
+	# The plan is tried out with files in a temporary directory, which can fail too.
+	MAY_REFUSE=1 setup_points 5 6 host-driver
 }
 
 @test "the test would notice a program that writes in place" {
