@@ -110,7 +110,7 @@ static bool take_part(const struct part *part, struct mp_override_rule *rule)
 		return compares;
 	}
 	if (!strcmp(key, "ENV{METIS_PASSTHROUGH}"))
-		return true; /* without it udev would drop the rule as one without effect */
+		return true; /* only tells that the rule was used */
 	if (!strcmp(key, "ACTION"))
 		return true; /* add, change or bind: all happen at boot */
 	if (!compares)

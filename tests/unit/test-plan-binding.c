@@ -359,7 +359,7 @@ static void by_address_where_an_id_takes_too_much(void **state)
 	expect_text(x, RULES,
 		"\nACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"" CARD "\", ");
 	expect_text(x, RULES, ", ATTR{subsystem_device}==\"0x0001\", PROGRAM==\"");
-	/* Without an assignment udev would drop the line. */
+	/* An assignment, so that it is no line without effect. */
 	expect_text(x, RULES, ", ENV{METIS_PASSTHROUGH}=\"");
 	expect_outcome(x, CARD, MP_BIND_HOST, MP_BIND_VFIO);
 	plan(x, "ids");

@@ -126,7 +126,8 @@ static char *cards_text(const struct mp_binding *b, char *(*line)(const struct m
 	return g_strjoinv("\n", (char **)lines->pdata);
 }
 
-/* Without an assignment udev would drop the rule as one without effect. */
+/* The assignment tells `udevadm info` of it, and no udev can take the line for one without
+ * effect, which it would drop (udev-rules.c, LINE_UPDATE_SOMETHING). */
 static char *rule_line(const struct mp_pci *card)
 {
 	g_autoptr(GString) rule = g_string_new(NULL);
