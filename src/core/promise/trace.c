@@ -68,17 +68,20 @@ static bool is_of_host_driver(
 
 #define OURS     "metis-passthrough: "
 #define OVERRIDE ": driver_override set to vfio-pci (driver was: "
+#define TOO_LATE ": has the driver "
 
 /* Takes a line of src/early-bind: it tells who had the device before. */
 static void take_ours(
 	const char *line, const char *text, const char *bdf, struct mp_trace *trace)
 {
 	g_autofree char *start = g_strconcat(OURS, bdf, OVERRIDE, NULL);
+	g_autofree char *late = g_strconcat(OURS, bdf, TOO_LATE, NULL);
+	bool set = g_str_has_prefix(text, start);
 
-	if (!g_str_has_prefix(text, start))
+	if (!set && !g_str_has_prefix(text, late))
 		return;
-	if (!strcmp(text + strlen(start), "none)") ||
-		!strcmp(text + strlen(start), "vfio-pci)")) {
+	if (set && (!strcmp(text + strlen(start), "none)") ||
+			   !strcmp(text + strlen(start), "vfio-pci)"))) {
 		if (!trace->early)
 			trace->early = mp_clean_text(line, strlen(line));
 		return;
