@@ -67,7 +67,8 @@ json() {
 
 # fits SCHEMA FILE: the file is one JSON document like templates/schema/SCHEMA.schema.json.
 fits() {
-	local top=$BATS_TEST_DIRNAME/../.. complaints
+	local top complaints
+	top=$(dirname "${BASH_SOURCE[0]}")/../..
 	json "$2" true
 	complaints=$(jq -r -L "$top/tests/cli" --slurpfile schema "$top/templates/schema/$1.schema.json" \
 		'include "schema"; complaints($schema[0])' "$2")

@@ -80,7 +80,7 @@ system_qemu() {
 	truncate -s 16M "$1/nvme0.raw" "$1/nvme1.raw"
 	# shellcheck disable=SC2034,SC2154 # for the caller; from the variant
 	qemu=(qemu-system-x86_64 -no-user-config -nodefaults -display none -monitor none
-		-accel 'tcg,thread=multi' -M 'q35,kernel-irqchip=split' -cpu "$cpu" -smp 1 -m 1024
+		-accel 'tcg,thread=multi' -M 'q35,kernel-irqchip=split' -cpu "$cpu" -smp 2 -m 1024
 		"${iommu[@]}"
 		-drive "file=$2,if=none,id=root,format=raw,cache=unsafe"
 		-device 'virtio-blk-pci,drive=root,bus=pcie.0,addr=03.0,bootindex=0'

@@ -17,9 +17,16 @@ setup() {
 	assert_output --partial 'last words'
 }
 
+# swap FILE WORD OTHER: changes one word in a file that is not JSON.
+swap() {
+	run ! grep -q -- "$3" "$SPOILT/$1"
+	sed -i "s/$2/$3/" "$SPOILT/$1"
+	grep -q -- "$3" "$SPOILT/$1"
+}
+
 @test "judge: a command killed by a signal, or not run, is seen" {
-	caught 'the node boots' write 1/list.rc 139
-	caught 'the node boots' rm "$SPOILT/2/after.rc"
+	caught 'the node boots' write 1/setup.rc 139
+	caught 'the node boots' rm "$SPOILT/3/after.rc"
 }
 
 @test "judge: a unit that failed is seen" {
@@ -29,4 +36,80 @@ setup() {
 
 @test "judge: a card that was not the host's is seen" {
 	caught 'before the set-up' sed -i 's/^\(0000:01:00.0 .*\) nvme/\1 vfio-pci/' "$SPOILT/1/cards.out"
+	caught 'before the set-up' truncate -s 0 "$SPOILT/1/cards.out"
+}
+
+@test "judge: a plan that takes the twin, or binds by id, is seen" {
+	caught 'plan binds' edit 1/plan-json.out '(.taken[] | select(.address == "0000:01:00.0") | .address) = "0000:02:00.0"'
+	caught 'plan binds' edit 1/plan-json.out '.binding = "ids"'
+	caught 'plan binds' truncate -s 0 "$SPOILT/1/plan.out"
+}
+
+@test "judge: a file too many, or too few, is seen" {
+	caught 'changes what it has to' sed -i '/config.yaml/d' "$SPOILT/1/after.out"
+	caught 'changes what it has to' sed -i 's|^/etc/hosts f 644 |/etc/hosts f 600 |' "$SPOILT/1/after.out"
+}
+
+@test "judge: an image that binds the twin, or nobody, is seen" {
+	caught 'the image binds' cp "$SPOILT/1/image.out" "$SPOILT/1/image-after.out"
+	caught 'the image binds' cp "$SPOILT/1/image-after.out" "$SPOILT/1/image.out"
+}
+
+@test "judge: a status that does not wait for the reboot is seen" {
+	caught 'before the reboot' edit 1/pending.out '.verdict = "kept"'
+	caught 'before the reboot' write 1/pending.rc 0
+	caught 'before the reboot' write 1/again.out 'done'
+}
+
+@test "judge: the twin on vfio-pci after the reboot is seen" {
+	caught 'after the reboot the wanted' sed -i 's/^\(0000:02:00.0 .*\) nvme/\1 vfio-pci/' "$SPOILT/2/cards.out"
+	caught 'after the reboot the wanted' sed -i 's/^\(0000:00:05.0 .*\) none/\1 vfio-pci/' "$SPOILT/2/cards.out"
+	caught 'after the reboot the wanted' sed -i 's/^\(0000:01:00.0 .*\) vfio-pci/\1 nvme/' "$SPOILT/2/cards.out"
+}
+
+@test "judge: a parameter that does not come through is seen" {
+	caught 'after the reboot the wanted' swap 2/cmdline.out intel_iommu=on intel_iommu=off
+}
+
+@test "judge: a card that was the host's for a moment is seen" {
+	taken() {
+		printf 'nvme nvme0: pci function 0000:01:00.0\n' >>"$SPOILT/2/dmesg.out"
+	}
+	caught 'since boot' taken
+	caught 'since boot' truncate -s 0 "$SPOILT/2/dmesg.out"
+}
+
+@test "judge: a status that is not clean after the reboot is seen" {
+	caught 'status is clean' edit 2/status-json.out '.summary.unknown = 1'
+	caught 'status is clean' edit 2/status-json.out '.findings = []'
+	caught 'status is clean' swap 2/unit.out success exit-code
+	caught 'status is clean' write 2/verify.err 'unknown key'
+}
+
+@test "judge: a preflight that finds the binding wrong is seen" {
+	caught 'preflight finds' edit 2/preflight.out '(.findings[] | select(.id == "binding-early") | .severity) = "warn"'
+	caught 'preflight finds' edit 2/preflight.out 'del(.findings[] | select(.id == "setup-status"))'
+}
+
+@test "judge: a setup that finds something to do again is seen" {
+	caught 'setup and plan have nothing' edit 2/plan-json.out '.outcome = "possible"'
+	caught 'setup and plan have nothing' write 2/again.rc 4
+}
+
+@test "judge: a file that the rollback forgot, its mode, or another image is seen" {
+	caught 'after the rollback' sed -i 's|^/etc/hosts f 644 |/etc/hosts f 600 |' "$SPOILT/2/after.out"
+	caught 'after the rollback' write 3/after.out '/etc/modules-load.d/metis-passthrough.conf f 644 0:0 '
+	caught 'after the rollback' cp "$SPOILT/1/image-after.out" "$SPOILT/3/image.out"
+}
+
+@test "judge: a card that does not come back to the host is seen" {
+	caught 'second reboot every card' sed -i 's/^\(0000:01:00.0 .*\) nvme/\1 vfio-pci/' "$SPOILT/3/cards.out"
+	caught 'second reboot every card' write 3/cmdline.out 'quiet intel_iommu=on'
+	caught 'second reboot every card' write 3/unit.out LoadState=loaded
+}
+
+@test "judge: a change that stays in force is seen" {
+	caught 'nothing is in force' edit 3/status-json.out '.verdict = "kept"'
+	caught 'nothing is in force' edit 3/history-json.out '.transactions[0].state = "in_force"'
+	caught 'nothing is in force' edit 3/history-json.out '.transactions = []'
 }
