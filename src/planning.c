@@ -5,6 +5,7 @@
 
 #include "core/journal.h"
 #include "core/pci.h"
+#include "core/pin.h"
 #include "core/quote.h"
 #include "planning.h"
 
@@ -128,6 +129,7 @@ void mp_planning_free(struct mp_planning *planning)
 	g_free(planning->profile_names);
 	g_free(planning->interrupted);
 	mp_config_free(planning->config);
+	mp_config_free(planning->stated);
 	mp_host_free(planning->host);
 	g_free(planning);
 }
@@ -225,6 +227,78 @@ static bool check_together(const struct mp_wish *wish, GError **error)
 	return true;
 }
 
+/* --- cards that moved --- */
+
+/* A pin that fits again; NULL and an error where that would be a guess. */
+static struct mp_pin *repin_one(
+	struct mp_planning *planning, const struct mp_pin *pin, GError **error)
+{
+	g_autofree char *why = NULL, *lost = NULL;
+	const struct mp_pci *device;
+
+	switch (mp_pin_check(planning->host, pin, &why)) {
+	case MP_PIN_SAME:
+		return mp_pin_of(mp_host_device(planning->host, pin->address));
+	case MP_PIN_UNSURE:
+		g_set_error(error, MP_ERROR, MP_ERROR_IO,
+			"%s: cannot tell whether it is the card that was meant: %s",
+			pin->address, why);
+		return NULL;
+	case MP_PIN_OTHER:
+	case MP_PIN_GONE:
+		break;
+	}
+	device = mp_pin_find(planning->host, pin, &lost);
+	if (device)
+		return mp_pin_of(device);
+	/* Not a failure of this run: the host is so. */
+	g_set_error(error, MP_ERROR, MP_ERROR_CHANGED,
+		"%s: cannot find the card again: %s (at its address: %s); take it out of "
+		"/" MP_PATH_SETTINGS " or set it up anew",
+		pin->address, lost, why);
+	return NULL;
+}
+
+/* Keeps the configuration as it is in `stated`, and gives `config` the cards' new pins. */
+static bool repin(struct mp_planning *planning, struct mp_root *root, GError **error)
+{
+	const GPtrArray *cards = planning->config->cards;
+	g_autoptr(GPtrArray) pins =
+		g_ptr_array_new_with_free_func((GDestroyNotify)mp_pin_free);
+
+	if (!cards->len) {
+		g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND,
+			"%s names no card to look for",
+			planning->config->source ? planning->config->source
+						 : "/" MP_PATH_SETTINGS);
+		return false;
+	}
+	for (guint i = 0; i < cards->len; i++) {
+		struct mp_pin *found = repin_one(planning, cards->pdata[i], error);
+
+		if (!found)
+			return false;
+		for (guint j = 0; j < pins->len; j++) {
+			const struct mp_pin *other = pins->pdata[j];
+
+			if (strcmp(other->address, found->address) != 0)
+				continue;
+			g_set_error(error, MP_ERROR, MP_ERROR_CHANGED,
+				"%s: two cards of the configuration would be this one",
+				found->address);
+			mp_pin_free(found);
+			return false;
+		}
+		g_ptr_array_add(pins, found);
+	}
+	planning->stated = mp_config_load(root, error);
+	if (!planning->stated)
+		return false;
+	g_ptr_array_unref(planning->config->cards);
+	planning->config->cards = g_steal_pointer(&pins);
+	return true;
+}
+
 /* --- what earlier runs left --- */
 
 /*
@@ -268,7 +342,8 @@ struct mp_planning *mp_planning_make(
 	if (!planning->config)
 		return NULL;
 	planning->host = mp_host_load(root, MP_TOPIC_ALL, error);
-	if (!planning->host || !choose(planning, &options->choose, error) ||
+	if (!planning->host || (options->repin && !repin(planning, root, error)) ||
+		!choose(planning, &options->choose, error) ||
 		!find_profiles(planning, options->choose.profile, error) ||
 		!find_forced(planning, options->force, error))
 		return NULL;
@@ -277,6 +352,7 @@ struct mp_planning *mp_planning_make(
 		.host = planning->host,
 		.root = root,
 		.config = config,
+		.stated = planning->stated,
 		.devices = planning->choice.wanted,
 		.profiles = planning->profiles,
 		.force = (const char *const *)planning->force->pdata,

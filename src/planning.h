@@ -15,6 +15,7 @@ struct mp_planning_options {
 	char *vm, *mapping, *binding;
 	char **force;
 	gboolean hook;
+	bool repin; /* the cards of the configuration, wherever they are now */
 };
 
 #define MP_OPTIONS_PLANNING(options)                                                     \
@@ -38,6 +39,7 @@ struct mp_planning_options {
 /* A plan and all that it is made from. */
 struct mp_planning {
 	struct mp_config *config;
+	struct mp_config *stated; /* as the file has it, where config was repinned */
 	struct mp_host *host;
 	struct mp_choice choice;
 	GPtrArray *profiles; /* struct mp_profile, one for each wanted device */

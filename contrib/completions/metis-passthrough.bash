@@ -50,6 +50,7 @@ _metis_passthrough_options() {
 	rollback) printf '%s\n' --all --yes --force --sysroot -h --help ;;
 	history) printf '%s\n' -f --format --sysroot --color -h --help ;;
 	hook) printf '%s\n' --sysroot -h --help ;;
+	repin) printf '%s\n' -y --yes -v --verbose -f --format --sysroot --color -h --help ;;
 	bind) printf '%s\n' -g --group --force -t --timeout -h --help ;;
 	unbind) printf '%s\n' -g --group -t --timeout -h --help ;;
 	*) return 1 ;;
@@ -92,7 +93,7 @@ _metis_passthrough() {
 	COMPREPLY=()
 	if [ ${#words[@]} -le 2 ]; then
 		mapfile -t COMPREPLY < <(
-			compgen -W 'list preflight explain snapshot plan setup status rollback history hook bind unbind -h --help -V --version' -- "$cur"
+			compgen -W 'list preflight explain snapshot plan setup status rollback history hook repin bind unbind -h --help -V --version' -- "$cur"
 		)
 		return
 	fi

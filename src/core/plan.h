@@ -18,8 +18,11 @@ struct mp_wish {
 	const struct mp_host *host;
 	struct mp_root *root; /* for the present content of the files to be written */
 	const struct mp_config *config; /* never NULL */
-	GPtrArray *devices;             /* struct mp_pci *: cards to pass through */
-	GPtrArray *profiles;            /* struct mp_profile *, one for each of devices */
+	const struct mp_config
+		*stated;     /* what the file says, where that differs from config
+	                                   (cards that moved); NULL: config */
+	GPtrArray *devices;  /* struct mp_pci *: cards to pass through */
+	GPtrArray *profiles; /* struct mp_profile *, one for each of devices */
 	guint asked; /* set by plan.c: as many were asked for, the configuration adds the rest */
 	const char *const *force; /* BDFs that may be taken from the host, or NULL */
 	const char *binding;      /* "auto", "ids", "address" */
@@ -39,7 +42,7 @@ struct mp_plan_file {
 	unsigned feeds; /* MP_FEEDS_*: what has to be made again when it changes */
 	char *now;      /* present content, NULL: absent. Filled by plan.c */
 	bool changed;
-	bool link;     /* a symbolic link: content and now are targets, no text */
+	bool link; /* a symbolic link: content and now are targets, no text */
 };
 
 enum mp_feeds {
@@ -80,7 +83,8 @@ struct mp_plan {
 	const char *assumed;  /* a program that `then` takes for installed, or NULL */
 	unsigned stale;       /* MP_FEEDS_*: to be made again though no file changes */
 	GPtrArray *stale_why; /* char *: a sentence each */
-	GPtrArray *profiles;  /* struct mp_profile: of the cards that the configuration adds */
+	GPtrArray *
+		profiles; /* struct mp_profile: of the cards that the configuration adds */
 };
 
 /*

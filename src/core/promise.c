@@ -7,12 +7,18 @@
 #include "core/promise/judge.h"
 #include "core/setup.h"
 
-/* KEY1 and KEY2 say what a promise is about: a later one about the same replaces it. */
+/*
+ * KEY1 and KEY2 say what a promise is about: a later one about the same replaces it. A plan
+ * promises everything that makes the cards of the configuration ready, so the latest plan
+ * alone counts there: a card that was pinned anew is no longer looked for where it was. What
+ * a VM or a mapping was given is asked for one by one, and stays.
+ */
 static const struct kind {
 	const char *name, *id;
 	const char *key1, *key2;
 	const char *subject; /* format of key1's value; NULL: the value itself */
 	void (*judge)(struct mp_judge *judge);
+	bool stays; /* a later transaction does not take it back by silence */
 } kinds[] = {
 	{ "file", "status-file", "path", NULL, NULL, mp_judge_file },
 	{ "link", "status-link", "path", NULL, NULL, mp_judge_link },
@@ -22,8 +28,9 @@ static const struct kind {
 	{ "image", "status-image", "address", NULL, NULL, mp_judge_image },
 	{ "group", "status-group", "address", NULL, NULL, mp_judge_group },
 	{ "pin", "status-pin", "address", NULL, NULL, mp_judge_pin },
-	{ "mapping", "status-mapping", "name", "node", "mapping %s", mp_judge_mapping },
-	{ "vm", "status-vm", "vmid", "key", "VM %s", mp_judge_vm },
+	{ "mapping", "status-mapping", "name", "node", "mapping %s", mp_judge_mapping,
+		true },
+	{ "vm", "status-vm", "vmid", "key", "VM %s", mp_judge_vm, true },
 };
 
 static const struct kind *kind_of(const char *name)
@@ -168,6 +175,38 @@ static char *about(json_object *promise)
 	return g_strdup_printf("%s\n%s\n%s", name, first, second);
 }
 
+/* A later transaction speaks for the cards as a whole. */
+static void forget(GHashTable *places, GArray *list)
+{
+	for (guint i = 0; i < list->len; i++) {
+		struct given *given = &g_array_index(list, struct given, i);
+		const struct kind *kind = kind_of(text_of(given->promise, "kind"));
+		g_autofree char *key = about(given->promise);
+
+		if (!kind || kind->stays)
+			continue;
+		if (key)
+			g_hash_table_remove(places, key);
+		given->promise = NULL;
+	}
+}
+
+static bool speaks_for_cards(const struct mp_tx *tx)
+{
+	size_t n = json_object_is_type(tx->promises, json_type_array)
+			   ? json_object_array_length(tx->promises)
+			   : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct kind *kind = kind_of(
+			text_of(json_object_array_get_idx(tx->promises, i), "kind"));
+
+		if (kind && !kind->stays)
+			return true;
+	}
+	return false;
+}
+
 /* In the order in which they were first made. */
 static void collect(const struct mp_tx *tx, GHashTable *places, GArray *list)
 {
@@ -175,6 +214,8 @@ static void collect(const struct mp_tx *tx, GHashTable *places, GArray *list)
 			   ? json_object_array_length(tx->promises)
 			   : 0;
 
+	if (speaks_for_cards(tx))
+		forget(places, list);
 	for (size_t i = 0; i < n; i++) {
 		struct given given = { tx, json_object_array_get_idx(tx->promises, i) };
 		g_autofree char *key = about(given.promise);
@@ -267,8 +308,12 @@ GPtrArray *mp_promises_judge(
 		else if (tx->state != MP_TX_UNDONE)
 			say_interrupted(findings, tx);
 	}
-	for (guint i = 0; i < list->len; i++)
-		judge_one(&judge, &g_array_index(list, struct given, i));
+	for (guint i = 0; i < list->len; i++) {
+		const struct given *given = &g_array_index(list, struct given, i);
+
+		if (given->promise)
+			judge_one(&judge, given);
+	}
 	*pending = judge.pending;
 	return findings;
 }

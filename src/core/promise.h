@@ -12,7 +12,8 @@
  *   pin        {address, id, subsystem, serial, slot}   null: had none
  *   mapping    {name, node, map}
  *   vm         {vmid, key, value}                 null: the key is not set
- * Of several transactions in force the later one's promise about the same thing counts.
+ * Of several transactions in force the latest counts, but for mapping and vm: there the later
+ * promise about the same thing.
  */
 #ifndef MP_PROMISE_H
 #define MP_PROMISE_H

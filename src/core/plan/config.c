@@ -169,7 +169,7 @@ static void refuse_key(
 static void judge_hand_written(
 	struct mp_plan *plan, const struct mp_wish *wish, const struct mp_config *wanted)
 {
-	const struct mp_config *now = wish->config;
+	const struct mp_config *now = wish->stated ? wish->stated : wish->config;
 
 	for (guint i = 0; i < wanted->cards->len; i++) {
 		struct mp_pin *pin = wanted->cards->pdata[i];
@@ -184,7 +184,8 @@ static void judge_hand_written(
 				PATH, pin->address, lines);
 		if (has)
 			continue;
-		remedy = g_strdup_printf("add this to " PATH " by hand%s:\n%s",
+		remedy = g_strdup_printf("%s " PATH " by hand%s:\n%s",
+			wish->stated ? "replace what moved in" : "add this to",
 			now->cards->len ? " (below its `cards:`)" : "", lines);
 		mp_plan_add_obstacle(plan, pin->address, remedy,
 			"%s was written by hand and does not name %s; writing it anew "
