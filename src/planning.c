@@ -152,9 +152,12 @@ static bool choose(struct mp_planning *planning, const struct mp_choose_options 
 	if (!mp_choose(options, &from, &planning->choice, error))
 		return false;
 	if (planning->choice.missing->len) {
-		g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND, "%s: is not on %s",
+		g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND, "%s: is not on %s%s",
 			(const char *)planning->choice.missing->pdata[0],
-			planning->host->live ? "this host" : planning->host->origin);
+			planning->host->live ? "this host" : planning->host->origin,
+			options->devices || options->id
+				? ""
+				: "; if the card moved: metis-passthrough repin");
 		return false;
 	}
 	if (planning->choice.wanted->len)

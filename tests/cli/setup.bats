@@ -309,7 +309,8 @@ interrupt() {
 	kill -9 "$pid"
 	wait "$pid" || true
 	# Its program still runs and holds the lock, until it ends.
-	fuser -k -9 "$tree/var/lib/metis-passthrough/lock" >/dev/null 2>&1 || true
+	kill -9 "$(cat "$tree/sim/waiting")"
+	flock -w 60 "$tree/var/lib/metis-passthrough/lock" true
 	rm -f "$tree/sim/update-initramfs.hang" "$tree/sim/waiting"
 	[ "$before" != "$(fingerprint "$tree")" ]
 	metis plan --sysroot "$tree" --device "$CARD"
