@@ -3,9 +3,11 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 
@@ -146,10 +148,24 @@ static int run_command(const struct mp_cmd *cmd, int argc, char **argv)
 	return mp_error_exit(error);
 }
 
+/*
+ * Of a standard stream that is closed, the next file that is opened would get the number,
+ * and then every message. /dev/null stands in for it, for the other direction, so that using
+ * it still fails.
+ */
+static void hold_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			return;
+}
+
 int main(int argc, char **argv)
 {
 	const struct mp_cmd *cmd;
 
+	hold_standard_streams();
 	/* Names of files and devices may be in any language; messages and numbers are not. */
 	setlocale(LC_ALL, "");
 	setlocale(LC_MESSAGES, "C");

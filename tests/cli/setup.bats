@@ -279,6 +279,16 @@ interrupt() {
 	assert_file_contains "$BATS_TEST_TMPDIR/stdout" "kept as transaction 0001"
 }
 
+@test "standard streams that are closed are not taken by files" {
+	"$METIS" setup --sysroot "$tree" --device "$CARD" --yes <&- 2>&- >"$BATS_TEST_TMPDIR/stdout"
+	assert_file_contains "$BATS_TEST_TMPDIR/stdout" "kept as transaction 0001"
+	local before
+	before=$(state)
+	run bash -c '"$@" >&- 2>&-' - "$METIS" setup --sysroot "$tree" --device 3b:00.0 --yes
+	assert_equal "$status" 3
+	assert_same "$before" "$(state)"
+}
+
 @test "a plan that cannot be shown is not carried out" {
 	local before
 	before=$(fingerprint "$tree")
