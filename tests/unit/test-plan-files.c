@@ -173,6 +173,11 @@ static void kernel_cmdline_byte_for_byte(void **state)
 	assert_possible(plan);
 	assert_int_equal(plan->steps->len, 0);
 
+	/* A carriage return ends the line for systemd-boot. */
+	scene_put(x, CMDLINE, "root=/dev/x quiet\r\nmore\r\n");
+	assert_string_equal(file_of(scene_plan(x, CARD), CMDLINE)->content,
+		"root=/dev/x quiet intel_iommu=on\r\nmore\r\n");
+
 	/* The boot tool keeps the running kernel's line where there is no file. */
 	scene_put(x, CMDLINE, NULL);
 	plan = scene_plan(x, CARD);

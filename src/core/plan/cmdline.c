@@ -198,12 +198,16 @@ static void add_to_grub(struct mp_plan *plan, const struct mp_wish *wish, const 
 			" stands in /etc/default/grub or a drop-in, but not in GRUB's menu");
 }
 
-/* TEXT with PARAMETER at the end of its first line, all else byte for byte. */
+/* TEXT with PARAMETER at the end of its first line, all else byte for byte. A carriage return
+ * ends a line for systemd-boot, so what follows it would be lost. */
 static char *appended(const char *text)
 {
 	size_t length = strcspn(text, "\n");
-	bool space = length && !g_ascii_isspace(text[length - 1]);
+	bool space;
 
+	while (length && text[length - 1] == '\r')
+		length--;
+	space = length && !g_ascii_isspace(text[length - 1]);
 	return g_strdup_printf("%.*s%s" PARAMETER "%s%s", (int)length, text,
 		space ? " " : "", text[length] ? "" : "\n", text + length);
 }
