@@ -181,8 +181,7 @@ static void explain_refusal(const struct mp_tx *tx, GError **error)
 	if (!error || !g_error_matches(*error, MP_ERROR, MP_ERROR_CHANGED))
 		return;
 	g_prefix_error(error,
-		"transaction %s is not undone, because of what was changed since (--force PATH "
-		"undoes it all the same):\n",
+		"transaction %s is not undone, because of what was changed since:\n",
 		tx->id);
 }
 

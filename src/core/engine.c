@@ -81,11 +81,19 @@ static GArray *undo_order(const struct run *run)
 	return order;
 }
 
+/* What is no file cannot be kept for its owner, so it cannot be forced either. */
+static bool is_file(const struct run *run, guint i)
+{
+	const char *path = mp_step_path(step_at(run, i));
+
+	return path && *path == '/';
+}
+
 static bool is_forced(const struct run *run, guint i)
 {
 	const char *path = mp_step_path(step_at(run, i));
 
-	return path && run->force && g_strv_contains(run->force, path);
+	return is_file(run, i) && run->force && g_strv_contains(run->force, path);
 }
 
 /* Can step I be undone without losing anything? */
@@ -111,6 +119,7 @@ static void add_line(GString *text, const char *line)
 static bool check_all(struct run *run, char **diff, GError **error)
 {
 	g_autoptr(GString) changed = g_string_new(NULL), diffs = g_string_new(NULL);
+	bool forceable = true;
 
 	for (guint i = 0; i < run->tx->steps->len; i++) {
 		g_autoptr(GError) problem = NULL;
@@ -125,10 +134,13 @@ static bool check_all(struct run *run, char **diff, GError **error)
 		if (is_forced(run, i))
 			continue;
 		add_line(changed, problem->message);
+		forceable = forceable && is_file(run, i);
 		g_string_append(diffs, part ? part : "");
 	}
 	if (!changed->len)
 		return true;
+	if (forceable)
+		add_line(changed, "(rollback --force PATH undoes it all the same)");
 	if (diff && diffs->len)
 		*diff = g_string_free(g_steal_pointer(&diffs), FALSE);
 	g_set_error_literal(error, MP_ERROR, MP_ERROR_CHANGED, changed->str);

@@ -80,7 +80,16 @@ static char *next_id(struct mp_target *target, GError **error)
 	for (char **name = names; name && *name; name++)
 		if (mp_journal_is_id(*name, &number))
 			last = MAX(last, number);
-	return g_strdup_printf("%04" G_GUINT64_FORMAT, (guint64)last + 1);
+	g_autofree char *id = g_strdup_printf("%04" G_GUINT64_FORMAT, (guint64)last + 1);
+
+	/* What mp_journal_load() would not find must not be begun. */
+	if (mp_journal_is_id(id, &number))
+		return g_steal_pointer(&id);
+	g_set_error(error, MP_ERROR, MP_ERROR_LIMIT,
+		"/" MP_PATH_JOURNAL
+		": cannot begin a transaction: there is no number after %" G_GUINT64_FORMAT,
+		(guint64)last);
+	return NULL;
 }
 
 static json_object *text_or_null(const char *text)

@@ -126,6 +126,17 @@ assert_old() {
 	[ "$(cat "$STORE/0001/1.theirs")" = "$(printf 'new\ntheirs')" ]
 }
 
+@test "no transaction is begun whose number could not be found again" {
+	driver "$ROOT" apply "${CHANGES[@]}"
+	driver "$ROOT" undo
+	mv "$STORE/0001" "$STORE/999999999"
+	sed -i 's/"0001"/"999999999"/' "$STORE/999999999/plan.json"
+	sed -i "1s/.*/plan $(sha256sum <"$STORE/999999999/plan.json" | cut -d' ' -f1)/" "$STORE/999999999/log"
+	driver 3 "$ROOT" apply "${CHANGES[@]}"
+	[[ $stderr == *"there is no number after 999999999"* ]] || fail "$stderr"
+	assert_old
+}
+
 @test "a directory in which somebody has put a file stays" {
 	driver "$ROOT" apply "${CHANGES[@]}"
 	: >"$ROOT/usr/local/lib/theirs"
@@ -141,6 +152,9 @@ assert_old() {
 	driver "$ROOT" apply file /etc/default/other 644 other
 	driver 1 "$ROOT" undo 0001
 	[[ $stderr == *"/etc/default/grub: was changed by transaction 0002 since: roll that back first" ]]
+	# No force helps, so none is told.
+	metis 1 rollback 0001 --yes --sysroot "$ROOT" --force /etc/default/grub
+	[[ $stderr != *"--force"* ]] || fail "$stderr"
 	driver "$ROOT" undo 0002
 	driver "$ROOT" undo 0001
 	driver "$ROOT" undo 0003
