@@ -62,7 +62,7 @@ _metis_passthrough_values() {
 	case $1:$2 in
 	bind:-g | bind:--group | unbind:-g | unbind:--group) return 1 ;;
 	bind:--force) _metis_passthrough_devices ;;
-	*:-t | *:--timeout) ;;
+	bind:-t | unbind:-t | *:--timeout) ;;
 	preflight:-f | preflight:--format) printf '%s\n' text json junit ;;
 	*:-f | *:--format) printf '%s\n' text json ;;
 	*:--color) printf '%s\n' auto always never ;;

@@ -73,6 +73,11 @@ complete_line() {
 	assert_equal "$(complete_line "$METIS preflight --profile ./no")" ./node.snap
 }
 
+@test "an option that takes no value is followed by options" {
+	[[ $(complete_line "$METIS list -t -" | one_line) == *"--device"* ]] || fail "list -t"
+	assert_equal "$(complete_line "$METIS bind -t ")" ""
+}
+
 @test "nothing is offered for a verb that does not exist" {
 	assert_equal "$(complete_line "$METIS frobnicate --")" ""
 }
