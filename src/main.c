@@ -25,6 +25,7 @@ static const struct mp_cmd *const commands[] = {
 	&mp_cmd_repin,
 	&mp_cmd_bind,
 	&mp_cmd_unbind,
+	&mp_cmd_selftest,
 	NULL,
 };
 

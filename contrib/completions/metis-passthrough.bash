@@ -53,6 +53,10 @@ _metis_passthrough_options() {
 	repin) printf '%s\n' -y --yes -v --verbose -f --format --sysroot --color -h --help ;;
 	bind) printf '%s\n' -g --group --force -t --timeout -h --help ;;
 	unbind) printf '%s\n' -g --group -t --timeout -h --help ;;
+	selftest)
+		printf '%s\n' -d --device --engine --case --rounds --bytes --no-isolation \
+			--force -f --format -h --help
+		;;
 	*) return 1 ;;
 	esac
 }
@@ -64,6 +68,7 @@ _metis_passthrough_values() {
 	bind:--force) _metis_passthrough_devices ;;
 	bind:-t | unbind:-t | *:--timeout) ;;
 	preflight:-f | preflight:--format) printf '%s\n' text json junit ;;
+	selftest:-f | selftest:--format) printf '%s\n' text ;;
 	*:-f | *:--format) printf '%s\n' text json ;;
 	*:--color) printf '%s\n' auto always never ;;
 	*:--binding) printf '%s\n' auto ids address ;;
@@ -73,6 +78,8 @@ _metis_passthrough_values() {
 	*:--vm) _metis_passthrough_vms ;;
 	*:--id | *:--class | *:-g | *:--group | *:--driver | *:--mapping) ;;
 	rollback:--force) return 2 ;;
+	selftest:--engine) printf '%s\n' edu nvme ;;
+	selftest:--case | selftest:--rounds | selftest:--bytes) ;;
 	*:--sysroot | *:-o | *:--output) return 2 ;;
 	*) return 1 ;;
 	esac
@@ -93,7 +100,7 @@ _metis_passthrough() {
 	COMPREPLY=()
 	if [ ${#words[@]} -le 2 ]; then
 		mapfile -t COMPREPLY < <(
-			compgen -W 'list preflight explain snapshot plan setup status rollback history hook repin bind unbind -h --help -V --version' -- "$cur"
+			compgen -W 'list preflight explain snapshot plan setup status rollback history hook repin bind unbind selftest -h --help -V --version' -- "$cur"
 		)
 		return
 	fi

@@ -91,8 +91,9 @@ static void limits(const void *state G_GNUC_UNUSED, struct mp_engine_limits *lim
 	*limits = (struct mp_engine_limits){
 		.transfer_max = TRANSFER_MAX,
 		.transfer_align = 1,
-		.address_bits =
-			64, /* less by the property dma_mask, which cannot be read */
+		/* Less by the property dma_mask, which cannot be read. */
+		.address_bits = 64,
+		.address_bits_unsure = true,
 		.timeout_ms = TIMEOUT_MS,
 		.reads_any = true,
 		.writes_any = true,

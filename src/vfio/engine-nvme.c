@@ -73,7 +73,7 @@ struct nvme {
 	uint16_t id; /* of the last command */
 	uint32_t saved_cc, saved_aqa, saved_asq[2], saved_acq[2];
 	uint16_t vendor, subvendor; /* of configuration space */
-	bool dead; /* neither init() nor abort() got it to work since the last failure */
+	bool dead; /* nothing got it to work since the last failure */
 	bool has_timestamp;
 	uint8_t identity[ID_COMPARED];
 };

@@ -25,6 +25,7 @@ struct mp_engine_limits {
 	size_t transfer_max;   /* bytes of one read_host() or write_host() */
 	size_t transfer_align; /* of IOVA and size */
 	unsigned address_bits; /* that the device can emit */
+	bool address_bits_unsure; /* or fewer: the runner finds out by write_host() */
 	size_t scratch;        /* bytes needed, a multiple of 4096; 0: none */
 	unsigned timeout_ms;   /* for one transfer */
 	bool reads_any,
@@ -52,6 +53,7 @@ struct mp_engine {
 	 */
 	bool (*probe)(struct mp_vfio *vfio, const struct mp_host *host,
 		const struct mp_pci *device, bool force, GError **error);
+	/* Before init(), with a STATE of NULL, for the scratch; and after. */
 	void (*limits)(const void *state, struct mp_engine_limits *limits);
 	/*
 	 * Brings the device to where the callbacks below work; *state is handed to all of them.
