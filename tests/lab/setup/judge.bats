@@ -45,6 +45,12 @@ swap() {
 	caught 'plan binds' truncate -s 0 "$SPOILT/1/plan.out"
 }
 
+@test "judge: a setup beside another's work is seen" {
+	caught 'that is killed' write 1/busy.rc 0
+	caught 'that is killed' write 1/killed.rc 0
+	caught 'that is killed' write 1/setup.rc 4
+}
+
 @test "judge: a file too many, or too few, is seen" {
 	caught 'changes what it has to' sed -i '/config.yaml/d' "$SPOILT/1/after.out"
 	caught 'changes what it has to' sed -i 's|^/etc/hosts f 644 |/etc/hosts f 600 |' "$SPOILT/1/after.out"

@@ -24,8 +24,9 @@ setup() {
 		assert [ -s "$LAB_OUT/$boot/$name.rc" ]
 	done < <(sed -n 's/^\([1-9] *[a-z][a-z0-9-]*\) .*/\1/p' "$BATS_TEST_DIRNAME/commands")
 	for boot in $(boots); do
-		# 124 is the time limit, 126 and above no program, a signal, a sanitizer.
+		# 124 is the time limit, 126 and above no program, a signal, a sanitizer. One was killed on purpose.
 		for rc in "$LAB_OUT/$boot"/*.rc; do
+			[ "${rc##*/}" != killed.rc ] || continue
 			run cat "$rc"
 			assert_output --regexp '^[0-5]$'
 		done
@@ -53,6 +54,16 @@ setup() {
 	exited 1/plan 0
 	run grep -c "^ *+$NVME " "$LAB_OUT/1/plan.out"
 	assert_output 1
+}
+
+@test "$LAB_VARIANT: a setup that is killed leaves nothing that the next one does not mend" {
+	assert_equal "$(cat "$LAB_OUT/1/killed.rc")" 137
+	# What it had started goes on, and nobody may change anything beside it.
+	exited 1/busy 3
+	assert [ -s "$LAB_OUT/1/busy.err" ]
+	exited 1/setup 0
+	# The half-done change and the whole one, each with a name.
+	json "$LAB_OUT/3/history-json.out" '.transactions | length == 2'
 }
 
 @test "$LAB_VARIANT: setup changes what it has to, and nothing else" {
