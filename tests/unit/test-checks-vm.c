@@ -537,7 +537,15 @@ static void host_driver(void **state G_GNUC_UNUSED)
 	world_init(&w);
 	expect_finding(&w, "card-host-driver-loaded", MP_PASS, "not loaded");
 	g_hash_table_add(w.host->modules->loaded, (void *)"metis");
-	expect_finding(&w, "card-host-driver-loaded", MP_WARN, "module metis");
+	expect_finding(&w, "card-host-driver-loaded", MP_WARN, "takes it again");
+	/* An override keeps the module away, but does not tell what it did before. */
+	w.card->driver_override = known(&w, "vfio-pci");
+	expect_finding(&w, "card-host-driver-loaded", MP_WARN, "since power-on");
+	w.profile->irq_delivery = MP_IRQ_CONFIG_SPACE;
+	expect_finding(&w, "card-host-driver-loaded", MP_PASS, "driver_override keeps");
+	w.card->driver_override = known(&w, "nvme");
+	expect_finding(&w, "card-host-driver-loaded", MP_WARN, "takes it again");
+	w.profile->irq_delivery = MP_IRQ_DEVICE_PROGRAMMED;
 	w.card->driver = known(&w, "axl");
 	expect_finding(&w, "card-host-driver-loaded", MP_FAIL, "own driver axl");
 	w.profile->irq_delivery = MP_IRQ_CONFIG_SPACE;

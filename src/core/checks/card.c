@@ -10,6 +10,7 @@
 #include "core/checks/vm-common.h"
 #include "core/iommu.h"
 #include "core/modules.h"
+#include "core/group.h"
 #include "core/pci.h"
 #include "core/profile.h"
 #include "core/vm.h"
@@ -221,11 +222,26 @@ static void card_host_driver_loaded(struct mp_check_ctx *ctx)
 		return;
 	}
 	loaded = loaded_module(ctx);
+	/* pci_match_device(): with an override no other driver is even asked. */
+	bool kept = device->driver_override.know == MP_KNOWN &&
+		    mp_driver_is_vfio(device->driver_override.text);
+
+	if (loaded && kept && !stale) {
+		finding = mp_check_say(ctx, MP_PASS,
+			"The module %s is loaded on the host, and driver_override keeps %s "
+			"from it",
+			loaded, device->bdf);
+		mp_finding_fact(finding, &device->driver);
+		mp_finding_fact(finding, &device->driver_override);
+		return;
+	}
 	if (loaded) {
 		finding = mp_check_say(ctx, MP_WARN,
-			"The module %s is loaded on the host: it may have had %s since power-on, "
-			"and takes it again as soon as nothing else holds it",
-			loaded, device->bdf);
+			"The module %s is loaded on the host: it may have had %s since "
+			"power-on%s",
+			loaded, device->bdf,
+			kept ? ""
+			     : ", and takes it again as soon as nothing else holds it");
 		mp_finding_fact(finding, &device->driver);
 		mp_finding_evidence(finding, "/proc/modules", "%s", loaded);
 		keep_away_remedy(finding, ctx);
@@ -273,8 +289,9 @@ const struct mp_check mp_checks_card[] = {
 		"It fails when a driver that the profile names is bound to a card that keeps "
 		"such state (interrupts: device-programmed), warns when it is bound to another "
 		"card or when its module is loaded (it may have had the card since power-on), "
-		"and passes when neither is so. Read from /sys/bus/pci/devices/BDF/driver and "
-		"/proc/modules.\n\n"
+		"and passes when neither is so, or when driver_override keeps a card that "
+		"holds no such state from the module. Read from driver and driver_override in "
+		"/sys/bus/pci/devices/BDF, and from /proc/modules.\n\n"
 		"What to do: give the card to vfio-pci at boot, before the host's driver can "
 		"take it, and power the host off and on once.",
 		card_host_driver_loaded },
