@@ -142,7 +142,7 @@ static enum mp_engine_result transfer(struct mp_selftest *test,
 }
 
 /* After a transfer that did not end well. */
-static void come_back(struct mp_selftest *test, struct mp_case_result *result)
+void mp_test_come_back(struct mp_selftest *test, struct mp_case_result *result)
 {
 	g_autoptr(GError) error = NULL;
 
@@ -177,11 +177,11 @@ bool mp_test_transfer(struct mp_selftest *test, struct mp_case_result *result,
 		error                      ? error->message
 		: got == MP_ENGINE_TIMEOUT ? "it did not end in time"
 					   : "it reports an error");
-	come_back(test, result);
+	mp_test_come_back(test, result);
 	return false;
 }
 
-void mp_test_attempt(struct mp_selftest *test, struct mp_case_result *result,
+bool mp_test_attempt(struct mp_selftest *test, struct mp_case_result *result,
 	enum mp_direction direction, uint64_t iova, size_t size)
 {
 	g_autoptr(GError) error = NULL;
@@ -194,8 +194,7 @@ void mp_test_attempt(struct mp_selftest *test, struct mp_case_result *result,
 		: error                    ? error->message
 		: got == MP_ENGINE_TIMEOUT ? "did not end in time"
 					   : "reports an error");
-	if (got != MP_ENGINE_OK)
-		come_back(test, result);
+	return got == MP_ENGINE_OK;
 }
 
 /* Outside of [offset, offset + size) nothing may have changed. */

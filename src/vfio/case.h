@@ -30,6 +30,7 @@ struct mp_selftest {
 	uint64_t seed;   /* of the random data; another one each time */
 	GString *log;    /* what the kernel said during this case */
 	bool log_lost;   /* and that was not all */
+	gint64 faulted;  /* when a fault was last asked for, monotonic */
 	unsigned faults; /* of this device, that the case asked for */
 	bool dead; /* the device came back from no abort: nothing more can be tested */
 	GArray *times, *rates; /* uint64_t: of this case's transfers */
@@ -65,9 +66,12 @@ enum mp_direction { MP_DEVICE_READS, MP_DEVICE_WRITES };
 /* Timed. A failure is the case's verdict, and the engine is asked to come back. */
 bool mp_test_transfer(struct mp_selftest *test, struct mp_case_result *result,
 	enum mp_direction direction, uint64_t iova, size_t size);
-/* One that is expected to be refused: whatever the device says of it. */
-void mp_test_attempt(struct mp_selftest *test, struct mp_case_result *result,
+/* One that is expected to be refused: what the device says of it is evidence at most. False:
+ * it did not end well, and mp_test_come_back() has to follow. */
+bool mp_test_attempt(struct mp_selftest *test, struct mp_case_result *result,
 	enum mp_direction direction, uint64_t iova, size_t size);
+/* After that: back to where transfers work; else the verdict is made. */
+void mp_test_come_back(struct mp_selftest *test, struct mp_case_result *result);
 /* WANTED, as the engine can do it: not more than it can, whole units, at least one. */
 size_t mp_test_size(const struct mp_selftest *test, size_t wanted);
 /*

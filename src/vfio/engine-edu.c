@@ -32,10 +32,12 @@
  * is busy. */
 #define TIMEOUT_MS   20000
 #define POLL_US      500
+#define SCRATCH      4096
 
 struct edu {
 	struct mp_vfio *vfio;
 	volatile uint32_t *words;
+	struct mp_engine_scratch scratch;
 };
 
 static uint32_t get(const struct edu *edu, unsigned reg)
@@ -94,15 +96,16 @@ static void limits(const void *state G_GNUC_UNUSED, struct mp_engine_limits *lim
 		/* Less by the property dma_mask, which cannot be read. */
 		.address_bits = 64,
 		.address_bits_unsure = true,
+		.scratch = SCRATCH,
 		.timeout_ms = TIMEOUT_MS,
+		.programmed_irq = true,
 		.reads_any = true,
 		.writes_any = true,
 	};
 }
 
-static bool init(struct mp_vfio *vfio,
-	const struct mp_engine_scratch *scratch G_GNUC_UNUSED, void **state,
-	GError **error)
+static bool init(struct mp_vfio *vfio, const struct mp_engine_scratch *scratch,
+	void **state, GError **error)
 {
 	volatile uint32_t *words = registers(vfio, error);
 	struct edu *edu;
@@ -112,6 +115,7 @@ static bool init(struct mp_vfio *vfio,
 	edu = g_new0(struct edu, 1);
 	edu->vfio = vfio;
 	edu->words = words;
+	edu->scratch = *scratch;
 	*state = edu;
 	put(edu, REG_IRQ_ACK, get(edu, REG_IRQ_STATUS));
 	return true;
@@ -170,6 +174,19 @@ static void ack_irq(void *state, unsigned n G_GNUC_UNUSED)
 	put(state, REG_IRQ_ACK, get(state, REG_IRQ_STATUS));
 }
 
+/* A write like any other, by way of the device's buffer. */
+static bool send_message(void *state, uint64_t address, uint32_t data, GError **error)
+{
+	struct edu *edu = state;
+
+	memcpy(edu->scratch.memory, &data, sizeof(data));
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return transfer(edu, edu->scratch.iova, BUFFER, sizeof(data), 0, error) ==
+		       MP_ENGINE_OK &&
+	       transfer(edu, BUFFER, address, sizeof(data), CMD_WRITE, error) ==
+		       MP_ENGINE_OK;
+}
+
 static bool abort_transfer(void *state, GError **error)
 {
 	return wait_idle(state, error);
@@ -195,6 +212,7 @@ const struct mp_engine mp_engine_edu = {
 	.write_host = write_host,
 	.raise_irq = raise_irq,
 	.ack_irq = ack_irq,
+	.send_message = send_message,
 	.abort = abort_transfer,
 	.quiesce = quiesce,
 };

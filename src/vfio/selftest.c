@@ -13,6 +13,21 @@ static const struct mp_case *const cases[] = {
 	&mp_case_dma_read,
 	&mp_case_dma_write,
 	&mp_case_dma_patterns,
+	&mp_case_iova_low,
+	&mp_case_iova_above_4g,
+	&mp_case_iova_forum,
+	&mp_case_iova_top,
+	&mp_case_dma_scattered,
+	&mp_case_irq_loopback,
+	&mp_case_irq_intx,
+	&mp_case_irq_msi,
+	&mp_case_irq_msix,
+	&mp_case_irq_message,
+	&mp_case_isolation_write_unmapped,
+	&mp_case_isolation_write_readonly,
+	&mp_case_isolation_read_unmapped,
+	&mp_case_isolation_teardown,
+	&mp_case_quiet,
 };
 
 const struct mp_case *const *mp_cases_all(size_t *count)
