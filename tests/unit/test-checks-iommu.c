@@ -319,13 +319,14 @@ static void a_kernel_that_does_not_use_it(void **state)
 	assert_null(strstr(ask(w, "iommu-active")->summary, "switches it off"));
 	assert_non_null(strstr(ask(w, "iommu-active")->summary, "failed to start"));
 	/* The kernel's configuration comes before the rule of its release. */
-	struct mp_kernel kernel = { .release = "x", .running = true };
+	struct mp_kernel kernel = { .release = "6.5.13-1-pve", .running = true };
 	struct mp_modules modules = { .kernels = g_ptr_array_new() };
 	g_ptr_array_add(modules.kernels, &kernel);
 	w->host->modules = &modules;
 	set_cmdline(w, "quiet");
 	assert_non_null(strstr(ask(w, "iommu-active")->summary, "not told"));
 	w->host->platform->kernel_release = known(w, "6.14.8-2-pve");
+	kernel.release = "6.14.8-2-pve";
 	assert_non_null(strstr(ask(w, "iommu-active")->summary, "failed to start"));
 	kernel.intel_iommu_default_on = known(w, "n");
 	assert_non_null(strstr(ask(w, "iommu-active")->summary, "not told"));

@@ -22,17 +22,18 @@
 #include "cpio-build.h"
 #include "sysroot.h"
 
-#define OLD      "6.8.12-4-pve"
-#define NEW      "6.14.0-2-pve"
-#define IMAGE    "boot/initrd.img-" NEW
-#define CARD     "0000:86:00.0"
-#define TWIN     "0000:87:00.0"
-#define MODPROBE "/etc/modprobe.d/metis-passthrough.conf"
-#define LOAD     "/etc/modules-load.d/metis-passthrough.conf"
-#define HOOK     "/etc/initramfs-tools/hooks/metis-passthrough"
-#define SCRIPT   "/etc/initramfs-tools/scripts/init-top/metis-passthrough"
-#define TABLE    "/etc/metis-passthrough/early-bind.conf"
-#define RULES    "/etc/udev/rules.d/10-metis-passthrough.rules"
+#define OLD       "6.8.12-4-pve"
+#define NEW       "6.14.0-2-pve"
+#define IMAGE     "boot/initrd.img-" NEW
+#define OLD_IMAGE "boot/initrd.img-" OLD
+#define CARD      "0000:86:00.0"
+#define TWIN      "0000:87:00.0"
+#define MODPROBE  "/etc/modprobe.d/metis-passthrough.conf"
+#define LOAD      "/etc/modules-load.d/metis-passthrough.conf"
+#define HOOK      "/etc/initramfs-tools/hooks/metis-passthrough"
+#define SCRIPT    "/etc/initramfs-tools/scripts/init-top/metis-passthrough"
+#define TABLE     "/etc/metis-passthrough/early-bind.conf"
+#define RULES     "/etc/udev/rules.d/10-metis-passthrough.rules"
 
 struct fixture {
 	struct sysroot files;
@@ -57,6 +58,13 @@ static void executable(struct fixture *x, const char *path)
 }
 
 /* SUBSYSTEM: the device of it. SERIAL 0: no configuration space beyond 256 bytes. */
+static void drop(struct fixture *x, const char *path)
+{
+	g_autofree char *full = g_build_filename(x->files.path, path, NULL);
+
+	assert_int_equal(g_remove(full), 0);
+}
+
 static void put_device(
 	struct fixture *x, const char *bdf, const char *subsystem, uint64_t serial)
 {
@@ -113,6 +121,8 @@ static int open_host(void **state)
 	put(x, "etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n");
 	put_kernel(x, OLD, "metis_old");
 	put_kernel(x, NEW, "metis");
+	put(x, OLD_IMAGE, "its content is not known");
+	put(x, IMAGE, "its content is not known");
 	put_device(x, CARD, "0x0001", 0);
 	executable(x, "usr/sbin/update-initramfs");
 	executable(x, MP_PATH_EARLY_PROGRAM);
@@ -436,6 +446,8 @@ static void what_others_did_is_left_alone(void **state)
 {
 	struct fixture *x = *state;
 
+	drop(x, IMAGE);
+	drop(x, OLD_IMAGE);
 	put(x, "etc/modprobe.d/vfio.conf",
 		"options vfio-pci ids=1f9d:1100\nsoftdep metis pre: vfio-pci\n"
 		"softdep metis_old pre: vfio-pci\n");
@@ -735,6 +747,7 @@ static void images_are_proved(void **state)
 	plan(x, "address");
 	carry_out(x);
 	put_image(x, &good);
+	drop(x, OLD_IMAGE);
 	expect_proof(x, "/boot/initrd.img-" OLD ": cannot count on it for " CARD
 			": it could not be read: there is no such file");
 	sysroot_remove_tree(old);
