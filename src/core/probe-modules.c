@@ -102,7 +102,11 @@ static bool is_kernel(struct mp_root *root, const char *name)
 		g_autofree char *path =
 			g_strdup_printf("lib/modules/%s/%s", name, files[i]);
 
-		if (mp_root_stat(root, path, &st) == 0)
+		int err = mp_root_stat(root, path, &st);
+
+		/* What cannot be looked at counts: its facts are unknown then. Not in a
+		 * snapshot, which lists directories of which it holds nothing. */
+		if (err != -ENOENT && err != -ENOTDIR && err != -ENODATA)
 			return true;
 	}
 	return false; /* what a removed kernel left behind */
@@ -132,9 +136,14 @@ static void probe_kernels(struct mp_host *host, struct mp_root *root)
 			g_ptr_array_add(modaliases, (gpointer)device->modalias.text);
 	}
 	g_ptr_array_add(modaliases, NULL);
-	for (char **name = names; *name && releases->len < KERNELS_MAX; name++)
+	for (char **name = names; *name && releases->len <= KERNELS_MAX; name++)
 		if (is_kernel(root, *name))
 			g_ptr_array_add(releases, *name);
+	if (releases->len > KERNELS_MAX) {
+		host->modules->kernels_fact = mp_fact_unknown(host, "/lib/modules",
+			"it has more kernels than are looked at (64)");
+		return;
+	}
 	g_ptr_array_sort(releases, compare_releases);
 	for (guint i = 0; i < releases->len; i++)
 		add_kernel(host, root, releases->pdata[i],

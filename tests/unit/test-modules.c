@@ -204,6 +204,34 @@ static void every_installed_kernel_is_known(void **state G_GNUC_UNUSED)
 	tree_close(&tree);
 }
 
+/* A kernel that cannot be looked at is there all the same, and a list that was cut is not
+ * all. */
+static void a_kernel_is_not_overlooked(void **state G_GNUC_UNUSED)
+{
+	struct tree tree;
+
+	tree_open(&tree);
+	tree_put(&tree, "lib/modules/6.14.0-2-pve/modules.dep", "kernel/vfio-pci.ko:\n");
+	sysroot_link(&tree.files, "lib/modules/6.8.12-4-pve/modules.dep", "modules.dep");
+	mp_probe_modules(tree.host, tree.root);
+	assert_int_equal(tree.host->modules->kernels->len, 2);
+	const struct mp_kernel *unread = tree.host->modules->kernels->pdata[0];
+
+	assert_string_equal(unread->release, "6.8.12-4-pve");
+	assert_int_equal(unread->modules_dep.know, MP_UNKNOWN);
+	for (unsigned i = 0; i < 63; i++) {
+		g_autofree char *path =
+			g_strdup_printf("lib/modules/6.%u/modules.dep", i);
+
+		tree_put(&tree, path, "");
+	}
+	tree_restart(&tree);
+	mp_probe_modules(tree.host, tree.root);
+	assert_int_equal(tree.host->modules->kernels_fact.know, MP_UNKNOWN);
+	assert_int_equal(tree.host->modules->kernels->len, 0);
+	tree_close(&tree);
+}
+
 static void loads_and_overrides(void **state G_GNUC_UNUSED)
 {
 	struct tree tree;
@@ -250,6 +278,7 @@ int main(void)
 		cmocka_unit_test(a_huge_file_is_refused),
 		cmocka_unit_test(a_hostile_list_takes_no_time),
 		cmocka_unit_test(every_installed_kernel_is_known),
+		cmocka_unit_test(a_kernel_is_not_overlooked),
 		cmocka_unit_test(loads_and_overrides),
 	};
 
