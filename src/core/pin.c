@@ -33,10 +33,11 @@ static bool serial_is_known(const struct mp_pci *device)
 	       (device->config_size == 256 && !device->pcie.present);
 }
 
-/* A subsystem is part of a type 0 header only. */
+/* A subsystem is part of a type 0 header only. 0xffff is what could not be read, in either
+ * half; a card that has that number in truth is not told by it. */
 static bool subsystem_is_known(const struct mp_pci *device)
 {
-	return device->subvendor != 0xffff || device->subdevice != 0xffff;
+	return device->subvendor != 0xffff && device->subdevice != 0xffff;
 }
 
 enum mp_pin_verdict mp_pin_check(

@@ -56,6 +56,11 @@ static void test_check(void **state G_GNUC_UNUSED)
 	device->device = 0x1100;
 	device->subdevice = 2;
 	assert_check(host, pin, MP_PIN_OTHER, "subsystem is 1f9d:0002");
+	device->subdevice = 0xffff;
+	assert_check(host, pin, MP_PIN_UNSURE, "its subsystem could not be read");
+	g_autoptr(mp_pin) less = mp_pin_of(device);
+
+	assert_null(less->subsystem);
 	device->subdevice = 1;
 	device->serial = 0x1123;
 	assert_check(host, pin, MP_PIN_OTHER, "serial number is 0x0000000000001123");

@@ -53,7 +53,8 @@ static void compare_pin(const struct mp_pin *pin, const struct mp_pci *device,
 		*unknown = true;
 	else if (pin->id && g_ascii_strcasecmp(pin->id, id) != 0)
 		DIFFERS("id", pin->id, id);
-	if (pin->subsystem && device->subvendor == 0xffff && device->subdevice == 0xffff)
+	if (pin->subsystem &&
+		(device->subvendor == 0xffff || device->subdevice == 0xffff))
 		*unknown = true;
 	else if (pin->subsystem && g_ascii_strcasecmp(pin->subsystem, subsystem) != 0)
 		DIFFERS("subsystem", pin->subsystem, subsystem);

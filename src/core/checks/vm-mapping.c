@@ -29,7 +29,7 @@ static char *id_of(const struct mp_pci *device)
 /* NULL: not readable. A device without a subsystem has "0000:0000", which counts. */
 static char *subsystem_of(const struct mp_pci *device)
 {
-	if (device->subvendor == 0xffff)
+	if (device->subvendor == 0xffff || device->subdevice == 0xffff)
 		return NULL;
 	return g_strdup_printf("%04x:%04x", device->subvendor, device->subdevice);
 }
