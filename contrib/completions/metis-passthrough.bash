@@ -6,6 +6,11 @@ _metis_passthrough_checks() {
 		sed -n 's/^ *"id": *"\([a-z0-9-]*\)".*/\1/p'
 }
 
+_metis_passthrough_cases() {
+	"$1" selftest --list-cases --format json 2>/dev/null |
+		sed -n 's/^ *"case": *"\([a-z0-9-]*\)".*/\1/p'
+}
+
 _metis_passthrough_devices() {
 	local device
 	for device in /sys/bus/pci/devices/*; do
@@ -54,8 +59,9 @@ _metis_passthrough_options() {
 	bind) printf '%s\n' -g --group --force -t --timeout -h --help ;;
 	unbind) printf '%s\n' -g --group -t --timeout -h --help ;;
 	selftest)
-		printf '%s\n' -d --device --engine --case --rounds --bytes --no-isolation \
-			--force -f --format -h --help
+		printf '%s\n' -d --device -p --profile -e --engine -c --case --list-cases \
+			-n --rounds -b --bytes --no-isolation --force -v --verbose -f --format \
+			--color -h --help
 		;;
 	*) return 1 ;;
 	esac
@@ -65,10 +71,11 @@ _metis_passthrough_options() {
 _metis_passthrough_values() {
 	case $1:$2 in
 	bind:-g | bind:--group | unbind:-g | unbind:--group) return 1 ;;
-	bind:--force) _metis_passthrough_devices ;;
-	bind:-t | unbind:-t | *:--timeout) ;;
-	preflight:-f | preflight:--format) printf '%s\n' text json junit ;;
-	selftest:-f | selftest:--format) printf '%s\n' text ;;
+	bind:--force | selftest:--force) _metis_passthrough_devices ;;
+	bind:-t | unbind:-t | *:--timeout | selftest:-n | selftest:--rounds | selftest:-b | selftest:--bytes) ;;
+	selftest:-e | selftest:--engine) printf '%s\n' edu nvme ;;
+	selftest:-c | selftest:--case) _metis_passthrough_cases "$3" ;;
+	preflight:-f | preflight:--format | selftest:-f | selftest:--format) printf '%s\n' text json junit ;;
 	*:-f | *:--format) printf '%s\n' text json ;;
 	*:--color) printf '%s\n' auto always never ;;
 	*:--binding) printf '%s\n' auto ids address ;;

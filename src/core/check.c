@@ -28,6 +28,7 @@ static const struct topic topics[] = {
 	{ "VM", mp_checks_vm },
 	{ "card", mp_checks_card },
 	{ "setup", mp_checks_setup },
+	{ "self-test", mp_checks_selftest },
 };
 
 const struct mp_check *const *mp_checks_all(size_t *n)

@@ -65,6 +65,7 @@ extern const struct mp_check mp_checks_memory[];
 extern const struct mp_check mp_checks_vm[];
 extern const struct mp_check mp_checks_card[];
 extern const struct mp_check mp_checks_setup[];
+extern const struct mp_check mp_checks_selftest[];
 
 /* All checks in report order; *n gets their number. */
 const struct mp_check *const *mp_checks_all(size_t *n);

@@ -83,12 +83,12 @@ struct json_object *mp_json_device(const struct mp_pci *device)
 	return object;
 }
 
-struct json_object *mp_json_evidence(const struct mp_finding *finding)
+struct json_object *mp_json_evidence_list(const GPtrArray *evidence)
 {
 	struct json_object *array = json_object_new_array();
 
-	for (guint i = 0; i < finding->evidence->len; i++) {
-		const struct mp_evidence *item = finding->evidence->pdata[i];
+	for (guint i = 0; evidence && i < evidence->len; i++) {
+		const struct mp_evidence *item = evidence->pdata[i];
 		struct json_object *pair = json_object_new_object();
 
 		mp_json_add_text(pair, "source", item->source);
@@ -96,6 +96,11 @@ struct json_object *mp_json_evidence(const struct mp_finding *finding)
 		json_object_array_add(array, pair);
 	}
 	return array;
+}
+
+struct json_object *mp_json_evidence(const struct mp_finding *finding)
+{
+	return mp_json_evidence_list(finding->evidence);
 }
 
 void mp_json_write(struct json_object *report, FILE *out)
@@ -120,4 +125,6 @@ const struct mp_render_ops mp_render_json = {
 	.status = mp_json_status,
 	.history = mp_json_history,
 	.plan = mp_json_plan,
+	.selftest = mp_json_selftest,
+	.cases = mp_json_cases,
 };

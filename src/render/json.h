@@ -25,6 +25,9 @@ void mp_json_history(
 	const struct mp_history_report *, const struct mp_render_style *, FILE *out);
 void mp_json_plan(
 	const struct mp_plan_report *, const struct mp_render_style *, FILE *out);
+void mp_json_selftest(
+	const struct mp_selftest_report *, const struct mp_render_style *, FILE *out);
+void mp_json_cases(const struct mp_render_style *, FILE *out);
 
 /* --- what they share (json.c); each add takes over VALUE --- */
 
@@ -39,7 +42,8 @@ struct json_object *mp_json_text(const char *text);
 struct json_object *mp_json_host(const struct mp_host *host);
 /* What identifies a device: {"address", "id", "vendor", "device", ...} */
 struct json_object *mp_json_device(const struct mp_pci *device);
-/* [{"source", "value"}, ...] */
+/* [{"source", "value"}, ...] of struct mp_evidence */
+struct json_object *mp_json_evidence_list(const GPtrArray *evidence);
 struct json_object *mp_json_evidence(const struct mp_finding *finding);
 /* What names a transaction: {"id", "title", "state", "created", ...} (json-history.c) */
 struct json_object *mp_json_transaction(const struct mp_tx *tx);

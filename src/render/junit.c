@@ -7,6 +7,8 @@
  *   unknown  <skipped>; with --strict <error>
  *   skip     <skipped>
  *   waived   passes, the reason in <system-out>
+ *
+ * Of a self-test: one test case a case, one suite a round.
  */
 #include "config.h"
 
@@ -15,7 +17,9 @@
 
 #include "core/error.h"
 #include "core/lazy.h"
+#include "core/pci.h"
 #include "render/render.h"
+#include "vfio/selftest.h"
 
 #define XML_SYMBOLS(X)                                                                   \
 	X(xmlBufferContent)                                                              \
@@ -176,19 +180,36 @@ static bool prepare(GError **error)
 	return !why;
 }
 
-static void preflight(const struct mp_preflight_report *report,
-	const struct mp_render_style *style G_GNUC_UNUSED, FILE *out)
+static xmlTextWriter *begin_document(xmlBuffer **buffer, const char *name)
 {
-	xmlBuffer *buffer = xml.xmlBufferCreate();
-	xmlTextWriter *writer = buffer ? xml.xmlNewTextWriterMemory(buffer, 0) : NULL;
-	guint from = 0;
+	xmlTextWriter *writer;
 
+	*buffer = xml.xmlBufferCreate();
+	writer = *buffer ? xml.xmlNewTextWriterMemory(*buffer, 0) : NULL;
 	if (!writer)
 		g_error("out of memory");
 	xml.xmlTextWriterSetIndent(writer, 1);
 	xml.xmlTextWriterStartDocument(writer, NULL, "UTF-8", NULL);
 	xml.xmlTextWriterStartElement(writer, BAD_CAST "testsuites");
-	add_attribute(writer, "name", "metis-passthrough preflight");
+	add_attribute(writer, "name", name);
+	return writer;
+}
+
+static void end_document(xmlTextWriter *writer, xmlBuffer *buffer, FILE *out)
+{
+	xml.xmlTextWriterEndDocument(writer);
+	xml.xmlFreeTextWriter(writer);
+	fputs((const char *)xml.xmlBufferContent(buffer), out);
+	xml.xmlBufferFree(buffer);
+}
+
+static void preflight(const struct mp_preflight_report *report,
+	const struct mp_render_style *style G_GNUC_UNUSED, FILE *out)
+{
+	xmlBuffer *buffer;
+	xmlTextWriter *writer = begin_document(&buffer, "metis-passthrough preflight");
+	guint from = 0;
+
 	add_counts(writer, report, 0, report->findings->len);
 	for (guint i = 1; i <= report->findings->len; i++) {
 		if (i < report->findings->len &&
@@ -197,14 +218,103 @@ static void preflight(const struct mp_preflight_report *report,
 		add_suite(writer, report, from, i);
 		from = i;
 	}
-	xml.xmlTextWriterEndDocument(writer);
-	xml.xmlFreeTextWriter(writer);
-	fputs((const char *)xml.xmlBufferContent(buffer), out);
-	xml.xmlBufferFree(buffer);
+	end_document(writer, buffer, out);
+}
+
+/* --- selftest: one suite a round --- */
+
+static void add_result(xmlTextWriter *writer, const struct mp_case_result *result)
+{
+	static const char *const elements[] = {
+		[MP_CASE_PASS] = "system-out",
+		[MP_CASE_FAIL] = "failure",
+		[MP_CASE_SKIP] = "skipped",
+	};
+	g_autoptr(GString) text = g_string_new(result->summary);
+	g_autofree xmlChar *clean = NULL;
+
+	for (guint i = 0; result->evidence && i < result->evidence->len; i++) {
+		const struct mp_evidence *evidence = result->evidence->pdata[i];
+
+		g_string_append_printf(
+			text, "\nseen: %s: %s", evidence->source, evidence->value);
+	}
+	if (result->remedy)
+		g_string_append_printf(text, "\ndo: %s", result->remedy);
+	clean = xml_text(text->str);
+	xml.xmlTextWriterStartElement(writer, BAD_CAST "testcase");
+	add_attribute(writer, "classname", "selftest");
+	add_attribute(writer, "name", result->name);
+	xml.xmlTextWriterStartElement(writer, BAD_CAST elements[result->verdict]);
+	if (result->verdict != MP_CASE_PASS)
+		add_attribute(writer, "message", result->summary);
+	if (result->verdict == MP_CASE_FAIL)
+		add_attribute(writer, "type", "fail");
+	xml.xmlTextWriterWriteString(writer, clean);
+	xml.xmlTextWriterEndElement(writer);
+	xml.xmlTextWriterEndElement(writer);
+}
+
+/* Results FROM to TO. */
+static void add_result_counts(xmlTextWriter *writer,
+	const struct mp_selftest_report *report, guint from, guint to)
+{
+	guint failures = 0, skipped = 0;
+
+	for (guint i = from; i < to; i++) {
+		const struct mp_case_result *result = report->results->pdata[i];
+
+		failures += result->verdict == MP_CASE_FAIL;
+		skipped += result->verdict == MP_CASE_SKIP;
+	}
+	add_number(writer, "tests", to - from);
+	add_number(writer, "failures", failures);
+	add_number(writer, "errors", 0);
+	add_number(writer, "skipped", skipped);
+}
+
+static unsigned round_at(const struct mp_selftest_report *report, guint index)
+{
+	const struct mp_case_result *result = report->results->pdata[index];
+
+	return result->round;
+}
+
+static void add_round(xmlTextWriter *writer, const struct mp_selftest_report *report,
+	guint from, guint to)
+{
+	g_autofree char *name = g_strdup_printf("%s (%s), round %u", report->device->bdf,
+		report->engine, round_at(report, from));
+
+	xml.xmlTextWriterStartElement(writer, BAD_CAST "testsuite");
+	add_attribute(writer, "name", name);
+	add_result_counts(writer, report, from, to);
+	for (guint i = from; i < to; i++)
+		add_result(writer, report->results->pdata[i]);
+	xml.xmlTextWriterEndElement(writer);
+}
+
+static void selftest(const struct mp_selftest_report *report,
+	const struct mp_render_style *style G_GNUC_UNUSED, FILE *out)
+{
+	xmlBuffer *buffer;
+	xmlTextWriter *writer = begin_document(&buffer, "metis-passthrough selftest");
+	guint from = 0;
+
+	add_result_counts(writer, report, 0, report->results->len);
+	for (guint i = 1; i <= report->results->len; i++) {
+		if (i < report->results->len &&
+			round_at(report, i) == round_at(report, from))
+			continue;
+		add_round(writer, report, from, i);
+		from = i;
+	}
+	end_document(writer, buffer, out);
 }
 
 const struct mp_render_ops mp_render_junit = {
 	.name = "junit",
 	.prepare = prepare,
 	.preflight = preflight,
+	.selftest = selftest,
 };

@@ -15,6 +15,7 @@
 #include "core/host.h"
 
 struct mp_plan;
+struct mp_selftest_options;
 struct mp_wish;
 
 struct mp_render_style {
@@ -98,6 +99,22 @@ struct mp_history_report {
 	GPtrArray *transactions; /* struct mp_tx, the oldest first */
 };
 
+/* What selftest has to show. All borrowed. */
+struct mp_selftest_report {
+	const struct mp_host *host;
+	const struct mp_pci *device;
+	const char *engine;
+	const struct mp_selftest_options *options;
+	GPtrArray *results; /* struct mp_case_result, in the order in which they ran */
+	int64_t started;    /* seconds since the epoch */
+	unsigned seconds;   /* that it took */
+	bool interrupted;   /* by a signal: the rest was not run */
+	unsigned passed, failed, skipped;
+	int exit_code;
+};
+/* "passed", "failed", "interrupted": API. */
+const char *mp_selftest_verdict_name(const struct mp_selftest_report *report);
+
 struct mp_render_ops {
 	const char *name; /* "text", "json", "junit" */
 	/* What has to succeed before the others are called; NULL: nothing. */
@@ -116,6 +133,9 @@ struct mp_render_ops {
 		FILE *out);
 	void (*history)(const struct mp_history_report *, const struct mp_render_style *,
 		FILE *out);
+	void (*selftest)(const struct mp_selftest_report *,
+		const struct mp_render_style *, FILE *out);
+	void (*cases)(const struct mp_render_style *, FILE *out); /* --list-cases */
 };
 
 extern const struct mp_render_ops mp_render_text, mp_render_json, mp_render_junit;

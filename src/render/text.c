@@ -13,4 +13,6 @@ const struct mp_render_ops mp_render_text = {
 	.status = mp_text_status,
 	.history = mp_text_history,
 	.plan = mp_text_plan,
+	.selftest = mp_text_selftest,
+	.cases = mp_text_cases,
 };

@@ -15,6 +15,9 @@ void mp_text_status(
 	const struct mp_status_report *, const struct mp_render_style *, FILE *out);
 void mp_text_history(
 	const struct mp_history_report *, const struct mp_render_style *, FILE *out);
+void mp_text_selftest(
+	const struct mp_selftest_report *, const struct mp_render_style *, FILE *out);
+void mp_text_cases(const struct mp_render_style *, FILE *out);
 
 /* "2026-11-22 10:49", local time. Caller frees. */
 char *mp_text_time(int64_t seconds);

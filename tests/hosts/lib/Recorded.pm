@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What this program leaves behind: a transaction in force, and the report of `status --record`.
+# What this program leaves behind: a transaction in force, the report of `status --record`, and those of self-tests.
 package Node;
 use strict;
 use warnings;
@@ -27,6 +27,33 @@ sub recorded {
 					. qq(      "summary": "$summary", "evidence": [], "remedy": ) . $quote->($remedy) . ' }'
 			} @findings)
 			. "\n  ],\n  \"summary\": { " . join(', ', map {qq("$_": $count{$_})} qw(fail warn unknown info pass)) . " }\n}\n");
+	return;
+}
+
+# The last self-test of the card: of which kernel and BIOS, and the summary of the case that failed, if one did.
+sub selftested {
+	my ($n, $address, $serial, $kernel, $bios, $failure) = @_;
+	my ($verdict, $pass, $fail, $code) = defined $failure ? ('failed', 13, 1, 1) : ('passed', 14, 0, 0);
+	my $results = defined $failure
+		? qq(\n    { "case": "dma-write", "round": 1, "verdict": "fail", "summary": "$failure", "evidence": [], "remedy": null,\n)
+			. qq(      "bytes": 0, "latency_ns": null, "bytes_per_second": null }\n  )
+		: '';
+	$n->file("var/lib/metis-passthrough/selftest/$address.json", <<"JSON");
+{
+  "schema": 1,
+  "tool": "metis-passthrough",
+  "host": { "kernel": "$kernel" },
+  "bios": { "version": "$bios" },
+  "pin": { "address": "$address", "id": "1f9d:1100", "subsystem": "1f9d:0001", "serial": $serial, "slot": "6" },
+  "engine": "dw-edma",
+  "options": { "cases": null, "rounds": 1, "bytes": 4096, "isolation": true },
+  "started": 1777990400,
+  "verdict": "$verdict",
+  "results": [$results],
+  "summary": { "fail": $fail, "skip": 2, "pass": $pass },
+  "exit_code": $code
+}
+JSON
 	return;
 }
 

@@ -12,4 +12,5 @@ sub {
 	$n->recorded('drift',
 		[ 'status-binding', 'fail', '0000:86:00.0', 'axl has the card', 'update-initramfs -u -k all' ],
 		[ 'status-file', 'pass', '/etc/modprobe.d/vfio.conf', 'It is as setup wrote it' ]);
+	$n->selftested('0000:86:00.0', 'null', '7.0.0-3-pve', '3.8a', 'Nothing arrived at 0x2000000');
 }

@@ -29,4 +29,5 @@ cards:
     group_members: [0000:d8:00.0]
 vm: 101
 YAML
+	$n->selftested('0000:86:00.0', '"0x1f9d110000000001"', '7.0.0-3-pve', '3.8a');
 }

@@ -30,4 +30,5 @@ YAML
 		[ 'status-file', 'pass', '/etc/modprobe.d/metis-passthrough.conf', 'It is as setup wrote it' ],
 		[ 'status-binding', 'pass', '0000:86:00.0', 'vfio-pci has the card since the boot' ],
 		[ 'status-pin', 'pass', '0000:86:00.0', 'It is the card that was set up' ]);
+	$n->selftested('0000:86:00.0', '"0x1f9d110000000001"', '7.0.0-3-pve', '3.8a');
 }
