@@ -13,6 +13,7 @@
 
 static const char *const bindings[] = { "auto", "ids", "address", NULL };
 static const char *const hugepage_sizes[] = { "2", "1024", "any", "off", NULL };
+static const char *const selftests[] = { "after-boot", "off", NULL };
 static const char *const viommus[] = { "intel", "virtio", "off", NULL };
 
 static bool store(void *object, size_t offset, char *text)
@@ -166,6 +167,8 @@ static const struct mp_yaml_shape config_shape = {
 				.words = hugepage_sizes },
 			{ "viommu", MP_YAML_TEXT, AT(mp_config, viommu),
 				.words = viommus },
+			{ "selftest", MP_YAML_TEXT, AT(mp_config, selftest),
+				.words = selftests },
 			{ "waivers", MP_YAML_MAPS, AT(mp_config, waivers),
 				.shape = &waiver_shape },
 			{ NULL },
@@ -235,6 +238,7 @@ void mp_config_free(struct mp_config *config)
 	g_free(config->binding);
 	g_free(config->hugepages);
 	g_free(config->viommu);
+	g_free(config->selftest);
 	g_ptr_array_unref(config->cards);
 	g_ptr_array_unref(config->waivers);
 	g_free(config);

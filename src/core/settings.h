@@ -36,6 +36,7 @@ struct mp_config {
 	char *binding;      /* "auto", "ids", "address", or NULL */
 	char *hugepages;    /* "2", "1024", "any", "off", or NULL */
 	char *viommu;       /* "intel", "virtio", "off", or NULL */
+	char *selftest;     /* "after-boot", "off", or NULL */
 	GPtrArray *waivers; /* struct mp_waiver * */
 };
 

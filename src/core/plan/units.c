@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The unit that checks after each boot, and leaves its report for preflight and monitoring. */
+/* The units that check after each boot, and leave their reports for preflight and monitoring. */
 #include "config.h"
 
 #include <errno.h>
 
+#include "core/pci.h"
 #include "core/plan.h"
+#include "core/profile.h"
 #include "core/template.h"
 
-#define UNIT    "metis-passthrough-status.service"
-#define UNITS   "/etc/systemd/system/"
-#define WANTS   UNITS "multi-user.target.wants/" UNIT
-#define PROGRAM MP_BINDIR "/metis-passthrough"
+#define STATUS   "metis-passthrough-status.service"
+#define SELFTEST "metis-passthrough-selftest.service"
+#define UNITS    "/etc/systemd/system/"
+#define WANTS    UNITS "multi-user.target.wants/"
+#define PROGRAM  MP_BINDIR "/metis-passthrough"
 
 /* False only where it surely is not: without systemd the unit would be a dead file. */
 static bool has_systemd(struct mp_root *root)
@@ -24,22 +27,60 @@ static bool has_systemd(struct mp_root *root)
 	return err != -ENOENT && err != -ENOTDIR;
 }
 
-void mp_plan_units(struct mp_plan *plan, const struct mp_wish *wish)
+static void add_unit(
+	struct mp_plan *plan, const char *name, const char *template, const char *why)
 {
 	g_autofree char *head = g_strchomp(mp_plan_head("# "));
 	const char *const values[] = { "HEAD", head, "PROGRAM", PROGRAM, NULL };
-	g_autofree char *unit = NULL;
+	g_autofree char *unit = mp_template_fill(template, values);
+	g_autofree char *path = g_strconcat(UNITS, name, NULL);
+	g_autofree char *link = g_strconcat(WANTS, name, NULL);
+	g_autofree char *target = g_strconcat("../", name, NULL);
 
+	mp_plan_add_file(plan, path, unit, MP_FEEDS_SYSTEMD, "%s", why);
+	mp_plan_add_link(
+		plan, link, target, MP_FEEDS_SYSTEMD, "the unit is started at each boot");
+}
+
+/* Only an admin who asks for it: it provokes faults, and takes its time of each boot. */
+static void add_selftest(struct mp_plan *plan, const struct mp_wish *wish)
+{
+	g_autofree char *enabled = NULL;
+
+	if (g_strcmp0(wish->config->selftest, "after-boot") != 0) {
+		if (mp_root_readlink(wish->root, WANTS SELFTEST, &enabled) == 0)
+			mp_plan_add_note(plan, "host",
+				SELFTEST
+				" is enabled, but the configuration does not ask "
+				"for it (any more): `systemctl disable " SELFTEST
+				"` ends it");
+		return;
+	}
+	add_unit(plan, SELFTEST, "systemd/selftest.service",
+		"after each boot, before the VMs, the cards prove DMA, interrupts and "
+		"isolation, as the configuration asks for");
+	for (guint i = 0; i < wish->devices->len; i++) {
+		const struct mp_pci *device = wish->devices->pdata[i];
+		const struct mp_profile *profile = wish->profiles->pdata[i];
+
+		if (!profile->engine)
+			mp_plan_add_note(plan, device->bdf,
+				"its profile %s names no engine, so it cannot be tested "
+				"after a boot, and the unit will fail",
+				profile->name);
+	}
+}
+
+void mp_plan_units(struct mp_plan *plan, const struct mp_wish *wish)
+{
 	if (!has_systemd(wish->root)) {
 		mp_plan_add_note(plan, "host",
 			"this host has no systemd: nothing runs `metis-passthrough status "
 			"--record` after a boot; let its init do that");
 		return;
 	}
-	unit = mp_template_fill("systemd/status.service", values);
-	mp_plan_add_file(plan, UNITS UNIT, unit, MP_FEEDS_SYSTEMD,
+	add_unit(plan, STATUS, "systemd/status.service",
 		"after each boot all of this is checked, and a difference is a failed unit "
 		"that monitoring sees");
-	mp_plan_add_link(plan, WANTS, "../" UNIT, MP_FEEDS_SYSTEMD,
-		"the unit is started at each boot");
+	add_selftest(plan, wish);
 }
