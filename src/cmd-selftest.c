@@ -10,7 +10,6 @@
 #include "core/pci.h"
 #include "core/selftest-last.h"
 #include "core/target.h"
-#include "interrupt.h"
 #include "vfio/selftest.h"
 
 #define ROUNDS_MAX    10000
@@ -154,7 +153,6 @@ static bool choose(const struct mp_host *host, struct mp_root *root,
 struct watch {
 	const struct mp_selftest_options *options;
 	bool terminal;
-	bool stopped;
 };
 
 static bool is_chosen(const struct mp_case *c, const struct mp_selftest_options *wanted)
@@ -170,24 +168,21 @@ static bool progress(void *user, const struct mp_case *c, unsigned round)
 	size_t n;
 	const struct mp_case *const *all = mp_cases_all(&n);
 
-	watch->stopped = mp_interrupted();
 	if (!watch->terminal)
-		return !watch->stopped;
+		return true;
 	for (size_t i = 0; i < n; i++) {
 		total += is_chosen(all[i], watch->options);
 		if (all[i] == c)
 			number = total;
 	}
 	fputs("\r\033[K", stderr);
-	if (watch->stopped)
-		fputs("stopping", stderr);
-	else if (watch->options->rounds > 1)
+	if (watch->options->rounds > 1)
 		fprintf(stderr, "[%u/%u, round %u/%u] %s", number, total, round,
 			watch->options->rounds, c->name);
 	else
 		fprintf(stderr, "[%u/%u] %s", number, total, c->name);
 	fflush(stderr);
-	return !watch->stopped;
+	return true;
 }
 
 static void sum_up(struct mp_selftest_report *report)
@@ -199,9 +194,10 @@ static void sum_up(struct mp_selftest_report *report)
 		report->failed += result->verdict == MP_CASE_FAIL;
 		report->skipped += result->verdict == MP_CASE_SKIP;
 	}
-	report->exit_code = report->failed        ? MP_EXIT_FINDING
-			    : report->interrupted ? MP_EXIT_FAILURE
-						  : MP_EXIT_OK;
+	if (report->interrupted)
+		report->exit_code = MP_EXIT_FAILURE;
+	else
+		report->exit_code = report->failed ? MP_EXIT_FINDING : MP_EXIT_OK;
 }
 
 /* --- the result that is kept --- */
@@ -271,11 +267,11 @@ static int test(const struct mp_host *host, const struct mp_pci *device,
 		host, device, engine, wanted, progress, &watch, results, error);
 	if (watch.terminal)
 		fputs("\r\033[K", stderr);
-	if (!could)
+	report.interrupted = !could && mp_selftest_interrupted();
+	if (!could && (!report.interrupted || !results->len))
 		return MP_EXIT_FAILURE;
 	report.seconds =
 		(unsigned)((g_get_monotonic_time() - begun) / G_TIME_SPAN_SECOND);
-	report.interrupted = watch.stopped;
 	sum_up(&report);
 	if (!report.interrupted && !report.passed && !report.failed) {
 		/* Silence would read as "passed". */
@@ -309,14 +305,14 @@ static int selftest(const struct mp_render_ops *ops, const struct mp_render_styl
 	mp_choice_init(&choice);
 	if (!host || !choose(host, root, profile, &choice, error))
 		return MP_EXIT_FAILURE;
-	mp_interrupts_catch();
-	for (guint i = 0; i < choice.wanted->len && !mp_interrupted(); i++) {
+	for (guint i = 0; i < choice.wanted->len; i++) {
 		g_autoptr(GError) problem = NULL;
 		int its = test(host, choice.wanted->pdata[i], profile, wanted, ops, style,
 			&problem);
 
 		code = MAX(code, problem ? (int)mp_error_exit(problem) : its);
-		if (problem && i + 1 == choice.wanted->len) {
+		if (problem &&
+			(mp_selftest_interrupted() || i + 1 == choice.wanted->len)) {
 			g_propagate_error(error, g_steal_pointer(&problem));
 			break;
 		}

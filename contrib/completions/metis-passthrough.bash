@@ -85,8 +85,6 @@ _metis_passthrough_values() {
 	*:--vm) _metis_passthrough_vms ;;
 	*:--id | *:--class | *:-g | *:--group | *:--driver | *:--mapping) ;;
 	rollback:--force) return 2 ;;
-	selftest:--engine) printf '%s\n' edu nvme ;;
-	selftest:--case | selftest:--rounds | selftest:--bytes) ;;
 	*:--sysroot | *:-o | *:--output) return 2 ;;
 	*) return 1 ;;
 	esac

@@ -185,6 +185,11 @@ static bool wanted(const struct mp_selftest_options *options, const struct mp_ca
 	return !options->cases || g_pattern_match_simple(options->cases, c->name);
 }
 
+bool mp_selftest_interrupted(void)
+{
+	return interrupted;
+}
+
 static bool stopped(GError **error)
 {
 	if (!interrupted)

@@ -61,6 +61,8 @@ bool mp_selftest_run(const struct mp_host *host, const struct mp_pci *device,
 	const struct mp_engine *engine, const struct mp_selftest_options *options,
 	bool (*progress)(void *user, const struct mp_case *c, unsigned round), void *user,
 	GPtrArray *results, GError **error);
+/* Whether the last run was ended by a signal; what it had found until then is in RESULTS. */
+bool mp_selftest_interrupted(void);
 void mp_case_result_free(struct mp_case_result *result);
 
 #endif
