@@ -157,6 +157,7 @@ const struct mp_pci *mp_judge_device(struct mp_judge *judge)
 struct given {
 	const struct mp_tx *tx;
 	json_object *promise;
+	bool forgotten; /* a later transaction spoke */
 };
 
 /* What the promise is about; NULL: not known, then it stands alone. Caller frees. */
@@ -187,7 +188,7 @@ static void forget(GHashTable *places, GArray *list)
 			continue;
 		if (key)
 			g_hash_table_remove(places, key);
-		given->promise = NULL;
+		given->forgotten = true;
 	}
 }
 
@@ -217,7 +218,10 @@ static void collect(const struct mp_tx *tx, GHashTable *places, GArray *list)
 	if (speaks_for_cards(tx))
 		forget(places, list);
 	for (size_t i = 0; i < n; i++) {
-		struct given given = { tx, json_object_array_get_idx(tx->promises, i) };
+		struct given given = {
+			.tx = tx,
+			.promise = json_object_array_get_idx(tx->promises, i),
+		};
 		g_autofree char *key = about(given.promise);
 		gpointer place;
 
@@ -311,7 +315,7 @@ GPtrArray *mp_promises_judge(
 	for (guint i = 0; i < list->len; i++) {
 		const struct given *given = &g_array_index(list, struct given, i);
 
-		if (given->promise)
+		if (!given->forgotten)
 			judge_one(&judge, given);
 	}
 	*pending = judge.pending;

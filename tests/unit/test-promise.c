@@ -504,6 +504,11 @@ static void test_transactions(void **state G_GNUC_UNUSED)
 	promise(&x, 0, "{\"kind\":\"parameter\",\"parameter\":\"intel_iommu=off\"}");
 	promise(&x, 1, "{\"kind\":\"parameter\",\"parameter\":\"intel_iommu=on\"}");
 	expect(&x, MP_PASS, "status-parameter", "intel_iommu=on");
+	/* What the latest does not speak of any more is no promise. */
+	promise(&x, 0, "{\"kind\":\"file\",\"path\":\"/gone\",\"absent\":false}");
+	judge(&x);
+	assert_int_equal(x.findings->len, 1);
+	json_object_array_del_idx(x.tx[0].promises, 1, 1);
 	x.tx[1].state = MP_TX_UNDONE;
 	expect(&x, MP_FAIL, "status-parameter", "intel_iommu=off");
 	x.tx[0].state = MP_TX_UNDONE;
