@@ -12,6 +12,7 @@ struct mp_target {
 	char *name;
 	int fd;
 	int lock;
+	int lock_dir; /* the same of the directory, for when somebody removes the file */
 	bool live;
 	unsigned held;    /* depth of mp_target_hold_syncs() */
 	GArray *unsynced; /* int: directories to be synced */

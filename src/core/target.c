@@ -47,7 +47,7 @@ struct mp_target *mp_target_open(const char *sysroot, GError **error)
 	g_autoptr(mp_target) target = g_new0(struct mp_target, 1);
 	struct stat st;
 
-	target->fd = target->lock = -1;
+	target->fd = target->lock = target->lock_dir = -1;
 	target->unsynced = g_array_new(FALSE, FALSE, sizeof(int));
 	target->live = !sysroot || !strcmp(sysroot, "/");
 	target->name = g_strdup(target->live ? "/" : sysroot);
@@ -76,6 +76,7 @@ void mp_target_free(struct mp_target *target)
 	mp_root_free(target->root);
 	mp_close_fd(&target->fd);
 	mp_close_fd(&target->lock);
+	mp_close_fd(&target->lock_dir);
 	g_free(target->name);
 	g_free(target);
 }
@@ -347,6 +348,10 @@ bool mp_target_lock(struct mp_target *target, GError **error)
 	}
 	if (!err && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		err = -errno;
+	/* A file that was removed is no lock for whoever makes it anew. Network file systems may
+	 * have no locks of directories: there the file has to do. */
+	if (!err && flock(place.dir, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		err = -errno;
 	if (err == -EWOULDBLOCK) {
 		g_autofree char *who = holder(fd);
 
@@ -363,5 +368,7 @@ bool mp_target_lock(struct mp_target *target, GError **error)
 	sign(fd);
 	target->lock = fd;
 	fd = -1;
+	target->lock_dir = place.dir;
+	place.dir = -1;
 	return true;
 }

@@ -309,6 +309,22 @@ interrupt() {
 	wait "$pid" || true
 }
 
+@test "a lock whose file was removed still locks" {
+	local before
+	before=$(fingerprint "$tree")
+	: >"$tree/sim/update-initramfs.hang"
+	"$METIS" setup --sysroot "$tree" --device "$CARD" --yes >/dev/null 2>&1 &
+	pid=$!
+	timeout 20 sh -c 'while [ ! -e "$1" ]; do sleep 0.05; done' - "$tree/sim/waiting"
+	rm "$tree/var/lib/metis-passthrough/lock"
+	metis 3 setup --sysroot "$tree" --device "$CARD" --yes
+	[[ $stderr == *"is changing this host"* ]] || fail "$stderr"
+	metis 3 rollback --sysroot "$tree" --yes
+	kill "$pid"
+	wait "$pid" || true
+	assert_same "$before" "$(fingerprint "$tree")"
+}
+
 @test "what an earlier run left behind is undone first, and told" {
 	local before pid
 	before=$(fingerprint "$tree")
