@@ -141,9 +141,11 @@ static bool move_pages(struct mp_selftest *test, struct mp_case_result *result,
 		size_t inside = at % test->page;
 		uint64_t iova = iova_of(test, layout, at / test->page) + inside;
 
-		/* Over the ends of pages where IOVAs go on there. */
-		step = mp_test_size(
-			test, layout->apart ? test->page - inside : total - at);
+		/* Over the ends of pages where IOVAs go on there: half a page out of step. */
+		step = layout->apart ? test->page - inside
+		       : at          ? total - at
+				     : test->page / 2;
+		step = mp_test_size(test, step);
 		step = MIN(step, total - at);
 		if ((echoes && !mp_test_transfer(test, result, MP_DEVICE_READS,
 				       MP_IOVA_FROM + at, step)) ||
