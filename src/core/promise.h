@@ -31,7 +31,7 @@
  * is a FAIL of its own (status-transaction). *pending: something counts from the next boot
  * on, which has not been yet. The caller owns the array (free func set).
  */
-GPtrArray *mp_promises_judge(const struct mp_host *host, struct mp_root *root,
-	GPtrArray *all, bool *pending);
+GPtrArray *mp_promises_judge(
+	const struct mp_host *host, struct mp_root *root, GPtrArray *all, bool *pending);
 
 #endif

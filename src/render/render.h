@@ -60,11 +60,12 @@ enum mp_plan_outcome {
 struct mp_plan_report {
 	const struct mp_wish *wish;
 	const struct mp_plan *plan;
-	const char *profiles;    /* names, "metis" */
-	const char *next;        /* the command that makes the change, or NULL: don't tell */
-	const char *where;       /* " --sysroot /mnt" for the verbs to come, or "" */
-	const char *interrupted; /* id of the transaction that setup undoes first, or NULL */
-	bool reboot_due;         /* an earlier change waits for it */
+	const char *profiles; /* names, "metis" */
+	const char *next;     /* the command that makes the change, or NULL: don't tell */
+	const char *where;    /* " --sysroot /mnt" for the verbs to come, or "" */
+	const char
+		*interrupted; /* id of the transaction that setup undoes first, or NULL */
+	bool reboot_due;      /* an earlier change waits for it */
 	enum mp_plan_outcome outcome;
 	const char *transaction; /* its id, once it is done */
 	const char *error;       /* of MP_PLAN_FAILED */

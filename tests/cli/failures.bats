@@ -16,9 +16,9 @@ teardown() {
 	[ ! -e "${tree-}/sim/waiting" ] || kill -9 "$(cat "$tree/sim/waiting")" || true
 }
 
-# begin [HOST]: $tree is a host that setup has something to do on, $before what it is now.
+# $tree is a host that setup has something to do on, $before what it is now.
 begin() {
-	tree=$(system "${1:-host-driver}")
+	tree=$(system host-driver)
 	before=$(fingerprint "$tree")
 }
 

@@ -28,7 +28,7 @@ setup() {
 	assert_schema history
 	assert_json '.transactions | length' 1
 	assert_json '.transactions[0].state' in_force
-	assert_json '[.transactions[0].steps[].state] | unique | join(" ")' done
+	assert_json '[.transactions[0].steps[].state] | unique | join(" ")' 'done'
 	assert_json '.target' "$tree"
 	metis rollback --sysroot "$tree" --yes
 	metis history --sysroot "$tree" --format json

@@ -87,8 +87,8 @@ static int hit(const char *name, const char *about, int grows)
 	count++;
 	if (trace >= 0) {
 		char line[512];
-		int length = snprintf(
-			line, sizeof(line), "%ld %s %s\n", count, name, about ? about : "");
+		int length = snprintf(line, sizeof(line), "%ld %s %s\n", count, name,
+			about ? about : "");
 
 		length = length < (int)sizeof(line) ? length : (int)sizeof(line) - 1;
 		if (syscall(SYS_write, trace, line, length) != length)
@@ -205,7 +205,8 @@ int creat(const char *path, mode_t mode)
 
 WRAP(rename, (const char *a, const char *b), (a, b), b, 0)
 WRAP(renameat, (int d, const char *a, int e, const char *b), (d, a, e, b), b, 0)
-WRAP(renameat2, (int d, const char *a, int e, const char *b, unsigned f), (d, a, e, b, f), b, 0)
+WRAP(renameat2, (int d, const char *a, int e, const char *b, unsigned f), (d, a, e, b, f),
+	b, 0)
 WRAP(link, (const char *a, const char *b), (a, b), b, 0)
 WRAP(linkat, (int d, const char *a, int e, const char *b, int f), (d, a, e, b, f), b, 0)
 WRAP(symlink, (const char *a, const char *b), (a, b), b, 1)
@@ -224,8 +225,10 @@ WRAP(lchown, (const char *a, uid_t u, gid_t g), (a, u, g), a, 0)
 WRAP(fchown, (int d, uid_t u, gid_t g), (d, u, g), NULL, 0)
 WRAP(fchownat, (int d, const char *a, uid_t u, gid_t g, int f), (d, a, u, g, f), a, 0)
 WRAP(futimens, (int d, const struct timespec t[2]), (d, t), NULL, 0)
-WRAP(utimensat, (int d, const char *a, const struct timespec t[2], int f), (d, a, t, f), a, 0)
-WRAP(fsetxattr, (int d, const char *a, const void *v, size_t s, int f), (d, a, v, s, f), a, 1)
+WRAP(utimensat, (int d, const char *a, const struct timespec t[2], int f), (d, a, t, f),
+	a, 0)
+WRAP(fsetxattr, (int d, const char *a, const void *v, size_t s, int f), (d, a, v, s, f),
+	a, 1)
 WRAP(ftruncate, (int d, off_t s), (d, s), NULL, 0)
 WRAP(fallocate, (int d, int m, off_t o, off_t s), (d, m, o, s), NULL, 1)
 WRAP(fsync, (int d), (d), NULL, 0)

@@ -11,8 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	g_autoptr(GArray) faults = mp_faults_parse(text, size);
 
 	for (guint i = 0; i < faults->len; i++) {
-		const struct mp_fault *fault =
-			&g_array_index(faults, struct mp_fault, i);
+		const struct mp_fault *fault = &g_array_index(faults, struct mp_fault, i);
 
 		g_assert(fault->line >= text);
 		g_assert(fault->line + fault->line_length <= text + size);

@@ -147,8 +147,8 @@ static void loading_follows_the_root(void **state G_GNUC_UNUSED)
 static void written_and_read_back(void **state G_GNUC_UNUSED)
 {
 	static const char *const pieces[] = { "a", " ", "#", ": ", "\"", "\\", "'", "- ",
-		"\u00e4", "\u2028", "\302\205", "\ufeff", "0", "~", "null", "{", "]", "&x",
-		"*x", "!t", "%", "|", ">", "\\n", "\u4e2d", "true", "\u00a0" };
+		"\u00e4", "\u2028", "\302\205", "\ufeff", "0", "~", "null", "{", "]",
+		"&x", "*x", "!t", "%", "|", ">", "\\n", "\u4e2d", "true", "\u00a0" };
 	g_autoptr(GRand) rand = g_rand_new_with_seed(7);
 
 	for (unsigned round = 0; round < 2000; round++) {
