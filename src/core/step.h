@@ -108,10 +108,10 @@ bool mp_step_state_from_json(
 /* --- kinds --- */
 
 /*
- * file: want {path, content (text) or null: absent, mode (number)}. A new file belongs to
- * root and gets MODE; one that is there keeps its owner, attributes and mode, to which
- * execute bits of MODE are added. before {state, saved (name in the store) or null,
- * made_dirs [path]}.
+ * file: want {path, content (text) or null: absent, mode (number)}. It gets MODE, which is
+ * what is promised: a plan that shall not change that of a file which is there asks for it
+ * (keep_mode of plan.h). A new file belongs to root, one that is there keeps owner and
+ * attributes. before {state, saved (name in the store) or null, made_dirs [path]}.
  */
 extern const struct mp_step_ops mp_step_file;
 /* CONTENT NULL: the file shall not be there. */

@@ -22,7 +22,7 @@ assert_old() {
 	driver "$ROOT" apply "${CHANGES[@]}"
 	assert_output 0001
 	[ "$(cat "$ROOT/etc/default/grub")" = new ]
-	[ "$(stat -c '%u:%g %a' "$ROOT/etc/default/grub")" = "12:34 640" ] || fail "owner or mode were not kept"
+	[ "$(stat -c '%u:%g %a' "$ROOT/etc/default/grub")" = "12:34 644" ] || fail "not the owner that was there and the mode that was wanted"
 	[ "$(stat -c '%u:%g %a' "$ROOT/usr/local/lib/x.conf")" = "0:0 755" ]
 	[ "$(stat -c '%a' "$ROOT/usr/local/lib")" = 755 ]
 	assert_not_exists "$ROOT/etc/modprobe.d/old.conf"

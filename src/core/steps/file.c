@@ -22,7 +22,8 @@ static const char *want_content(const struct mp_step *step)
 	return mp_step_text_or_null(step->want, "content");
 }
 
-/* What apply() makes of what was there. */
+/* What apply() makes of what was there. The mode is the plan's, who saw the old one too; the
+ * owner stays. */
 static bool after(const struct mp_step *step, struct mp_node_state *state, GError **error)
 {
 	const char *content = want_content(step);
@@ -44,7 +45,6 @@ static bool after(const struct mp_step *step, struct mp_node_state *state, GErro
 	};
 	g_strlcpy(state->digest, digest, sizeof(state->digest));
 	if (before.node == MP_NODE_FILE) {
-		state->mode = before.mode | (mode & 0111);
 		state->uid = before.uid;
 		state->gid = before.gid;
 	}
