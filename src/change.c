@@ -10,6 +10,7 @@
 #include "core/engine.h"
 #include "core/pci.h"
 #include "core/quote.h"
+#include "core/setup.h"
 #include "interrupt.h"
 #include "output.h"
 #include "progress.h"
@@ -21,6 +22,17 @@ struct show {
 	struct mp_render_style style;
 	bool people; /* a plan first, and then the end; else one report at the end */
 };
+
+void mp_change_forget_record(struct mp_target *target)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!mp_target_remove(target, MP_PATH_STATUS, &error))
+		fprintf(stderr,
+			"metis-passthrough: %s; it tells of the state before, until "
+			"'metis-passthrough status --record' runs\n",
+			error->message);
+}
 
 /* What stands between a plan and the change: nothing was changed yet. */
 static int nothing_was_changed(const struct show *show)
@@ -155,7 +167,9 @@ static int change(struct show *show, struct mp_target *target,
 		json_object_get(plan->promises), mp_progress_listen, &progress, &id,
 		&failure);
 	mp_progress_clear(&progress);
-	if (!done)
+	if (done)
+		mp_change_forget_record(target);
+	else
 		explain(&failure);
 	report->outcome = done ? MP_PLAN_DONE : MP_PLAN_FAILED;
 	report->transaction = id;

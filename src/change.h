@@ -5,6 +5,7 @@
 #ifndef MP_CHANGE_H
 #define MP_CHANGE_H
 
+#include "core/target.h"
 #include "planning.h"
 
 /* The options as they were given; NULL: not given. */
@@ -18,5 +19,10 @@ struct mp_change_options {
 
 /* Returns an enum mp_exit, as a verb's run(). */
 int mp_change(const struct mp_change_options *options, GError **error);
+
+/* Removes the report of `status --record`, which is about what was set up before. Nothing is
+ * lost where that fails: preflight sees by the transactions in it that it is of another
+ * state. Not a step, because it lies in /run: undoing would bring back an old judgement. */
+void mp_change_forget_record(struct mp_target *target);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ask.h"
+#include "change.h"
 #include "cmd.h"
 #include "core/engine.h"
 #include "interrupt.h"
@@ -318,6 +319,7 @@ static int rollback(const char *id, GError **error)
 	if (!mp_target_lock(target, error) || !is_still_so(target, &work, error) ||
 		!undo(target, &work, error))
 		return 0;
+	mp_change_forget_record(target);
 	say_done(&work);
 	return MP_EXIT_OK;
 }

@@ -208,6 +208,41 @@ kept() {
 	verdict skip "Nothing is set up"
 }
 
+# What monitoring reads is not about a state that is no more.
+@test "setup and rollback take away the report of what was before" {
+	set_up_and_boot
+	metis status --record --sysroot "$tree"
+	metis rollback --sysroot "$tree" --yes
+	assert_not_exist "$tree$RECORD"
+	metis status --record --sysroot "$tree"
+	assert_file_exist "$tree$RECORD"
+	metis setup --sysroot "$tree" --yes -d 86:00.0
+	assert_not_exist "$tree$RECORD"
+}
+
+@test "a file of an odd mode gets the one that is promised, its owner stays, and rollback brings the mode back" {
+	mkdir -p "$tree${UNIT%/*}"
+	printf 'old\n' >"$tree$UNIT"
+	chmod 0600 "$tree$UNIT"
+	chown 12:34 "$tree$UNIT"
+	set_up_and_boot
+	assert_equal "$(stat -c '%a %u:%g' "$tree$UNIT")" "644 12:34"
+	metis status --sysroot "$tree"
+	metis plan --sysroot "$tree" -d 86:00.0
+	assert_line --index 0 --partial "nothing to do"
+	chmod 0600 "$tree$UNIT"
+	metis 1 status --sysroot "$tree"
+	metis setup --sysroot "$tree" --yes -d 86:00.0
+	assert_output --partial "gets mode 0644"
+	metis status --sysroot "$tree"
+	metis rollback --sysroot "$tree" --yes
+	assert_equal "$(stat -c %a "$tree$UNIT")" 600
+	chmod 0644 "$tree$UNIT"
+	metis rollback --sysroot "$tree" --yes
+	assert_equal "$(stat -c '%a %u:%g' "$tree$UNIT")" "600 12:34"
+	assert_equal "$(cat "$tree$UNIT")" old
+}
+
 # verdict SEVERITY WORD: of the check setup-status.
 verdict() {
 	run --separate-stderr "$METIS" preflight -c setup-status --sysroot "$tree" --format json
