@@ -369,6 +369,11 @@ struct mp_planning *mp_planning_make(
 	if (!check_together(&planning->wish, error))
 		return NULL;
 	planning->plan = mp_plan_make(&planning->wish);
+	if (planning->plan->failure) {
+		g_set_error(error, MP_ERROR, MP_ERROR_IO, "%s; nothing was changed",
+			planning->plan->failure);
+		return NULL;
+	}
 	look_at_journal(planning, root);
 	return g_steal_pointer(&planning);
 }

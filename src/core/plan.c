@@ -59,6 +59,7 @@ void mp_plan_free(struct mp_plan *plan)
 	json_object_put(plan->promises);
 	mp_host_free(plan->then);
 	g_free(plan->binding);
+	g_free(plan->failure);
 	g_free(plan);
 }
 
@@ -87,7 +88,8 @@ struct mp_plan_file *mp_plan_add_file(struct mp_plan *plan, const char *path,
 struct mp_plan_file *mp_plan_add_link(struct mp_plan *plan, const char *path,
 	const char *target, unsigned feeds, const char *why)
 {
-	struct mp_plan_file *file = mp_plan_add_file(plan, path, target, feeds, "%s", why);
+	struct mp_plan_file *file =
+		mp_plan_add_file(plan, path, target, feeds, "%s", why);
 
 	file->link = true;
 	file->mode = 0777;
@@ -253,8 +255,8 @@ static void promise_files(struct mp_plan *plan)
 		json_object_object_add(
 			promise, "path", json_object_new_string(file->path));
 		if (file->link) {
-			json_object_object_add(promise, "target",
-				json_object_new_string(file->content));
+			json_object_object_add(
+				promise, "target", json_object_new_string(file->content));
 			mp_plan_promise(plan, "link", promise);
 			continue;
 		}

@@ -76,6 +76,8 @@ struct mp_plan {
 	                  needed, because other files bind all cards */
 	json_object *promises; /* see promise.h; owned */
 	bool reboot;           /* also where only the reboot is left to do */
+	char *failure; /* why the files could not be tried out, which says nothing of the
+			  host: no plan; else NULL */
 
 	/* For the topics. */
 	struct mp_host *then; /* the host with the files in place: its modprobe.d, udev

@@ -114,8 +114,11 @@ static void put_answer(struct mp_page *page, const struct mp_plan_report *report
 		return;
 	}
 	what = count_changes(plan);
-	text = g_strdup_printf("%s; takes effect %s", *what ? what : "a check",
-		plan->reboot ? "after a reboot" : "at once");
+	text = g_strdup_printf("%s; takes effect %s%s", *what ? what : "a check",
+		plan->reboot ? "after a reboot" : "at once",
+		g_strcmp0(plan->binding, "none") == 0
+			? "; other files bind the card already"
+			: "");
 	mp_page_para(page, 0, MP_BOLD, "plan:", INDENT, text);
 }
 
@@ -216,13 +219,8 @@ static void put_file(struct mp_page *page, const struct mp_plan_file *file)
 {
 	g_autofree char *text = what_becomes(file);
 
-	mp_page_gap(page);
-	mp_page_para(page, 0, MP_BOLD, file->path, INDENT, text);
-	mp_page_para(page, INDENT, MP_PLAIN, "", INDENT, file->why);
-	if (file->link)
-		return;
-	mp_page_gap(page);
-	put_diff(page, file);
+	mp_page_para(page, INDENT, MP_BOLD, file->path, 2 * INDENT, text);
+	mp_page_para(page, 2 * INDENT, MP_PLAIN, "", 2 * INDENT, file->why);
 }
 
 static void put_files(struct mp_page *page, const struct mp_plan *plan)
@@ -236,6 +234,27 @@ static void put_files(struct mp_page *page, const struct mp_plan *plan)
 
 		if (file->changed)
 			put_file(page, file);
+	}
+}
+
+/* After everything that is said of the plan, because they are longer than that. A link has
+ * none, and neither has a file of which only the mode changes. */
+static void put_diffs(struct mp_page *page, const struct mp_plan *plan)
+{
+	guint n = 0;
+
+	for (guint i = 0; i < plan->files->len; i++) {
+		const struct mp_plan_file *file = plan->files->pdata[i];
+
+		if (!file->changed || file->link ||
+			g_strcmp0(file->now, file->content) == 0)
+			continue;
+		mp_page_gap(page);
+		if (!n++) {
+			mp_page_line(page, MP_BOLD, "DIFFERENCES, of each file");
+			mp_page_gap(page);
+		}
+		put_diff(page, file);
 	}
 }
 
@@ -363,9 +382,10 @@ static void put_reboot(struct mp_page *page, const struct mp_plan *plan)
 		return;
 	mp_page_gap(page);
 	if (!n)
-		g_string_append(text, "what the commands make");
-	g_string_append(text, n == 1 || !n ? " counts" : " count");
-	g_string_append(text, " from the next boot on");
+		g_string_append(text, "what the programs make");
+	g_string_append(text, n > 1 ? " have" : " has");
+	g_string_prepend(text, "needed: ");
+	g_string_append(text, " no effect before it");
 	mp_page_para(page, 0, MP_BOLD, "Reboot", LABEL, text->str);
 }
 
@@ -476,8 +496,10 @@ void mp_text_plan(const struct mp_plan_report *report,
 		mp_page_gap(&page);
 		mp_page_para(&page, 0, MP_YELLOW, "Beware", LABEL, text);
 	}
-	if (!forbidden_plan)
+	if (!forbidden_plan) {
 		put_reboot(&page, plan);
+		put_diffs(&page, plan);
+	}
 	put_next(&page, report);
 	mp_page_write(&page, out);
 }

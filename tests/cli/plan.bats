@@ -64,7 +64,7 @@ device() {
 	local n
 	n=$(jq '[.files[] | select(.changed)] | length' <<<"$output")
 	[ "$n" -gt 2 ]
-	[[ $text == *$'\n\nFILES\n\n'* ]]
+	[[ $text == *$'\n\nFILES\n    '* ]]
 	while IFS= read -r path; do
 		[[ $text == *"$path new, mode"* ]] || fail "$path is not told"
 		[[ $text == *"    +++ $path"* ]] || fail "$path has no diff"

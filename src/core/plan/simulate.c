@@ -210,6 +210,29 @@ static void judge_wanted(struct mp_plan *plan, const struct mp_wish *wish,
 		"would get a driver that cannot be foretold");
 }
 
+/* What we wrote ourselves can be read, unless the reading fails (libkmod reads from a
+ * temporary file): then the outcome is that of a host without the file. */
+static char *why_not_tried(const struct mp_plan *plan)
+{
+	const GPtrArray *unreadable =
+		plan->then->modules ? plan->then->modules->unreadable : NULL;
+
+	for (guint i = 0; unreadable && i < unreadable->len; i++) {
+		const struct mp_fact *fact = unreadable->pdata[i];
+
+		for (guint f = 0; f < plan->files->len; f++) {
+			const struct mp_plan_file *file = plan->files->pdata[f];
+
+			if (file->changed && file->content && fact->source &&
+				!strcmp(fact->source, file->path))
+				return g_strdup_printf("%s: cannot try out: %s",
+					file->path,
+					fact->why ? fact->why : "it cannot be read back");
+		}
+	}
+	return NULL;
+}
+
 void mp_plan_simulate(struct mp_plan *plan, const struct mp_wish *wish)
 {
 	const struct mp_host *host = wish->host;
@@ -217,6 +240,7 @@ void mp_plan_simulate(struct mp_plan *plan, const struct mp_wish *wish)
 	const struct mp_kernel *next;
 
 	plan->then = with_files(plan, wish);
+	plan->failure = why_not_tried(plan);
 	if (!host->modules || !host->boot || !wish->devices->len)
 		return;
 	next = mp_host_next_kernel(host, &by);

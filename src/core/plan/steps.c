@@ -151,7 +151,8 @@ static void tell_missing(
 
 	if (mp_root_header(wish->root, "tool"))
 		mp_plan_add_note(plan, image->path,
-			"the snapshot does not have %s: taken for one of its gaps",
+			"whether there is an initramfs image %s is not known: the snapshot "
+			"does not have it. setup refuses a kernel without one",
 			image->path);
 	else
 		mp_plan_add_obstacle(plan, image->path, remedy,

@@ -15,8 +15,8 @@
 #define WANTS    UNITS "multi-user.target.wants/"
 #define PROGRAM  MP_BINDIR "/metis-passthrough"
 
-/* False only where it surely is not: without systemd the unit would be a dead file. */
-static bool has_systemd(struct mp_root *root)
+/* 0: it is there; -ENOENT: it is not, and the unit would be a dead file; else not known. */
+static int look_for_systemd(struct mp_root *root)
 {
 	struct mp_stat st;
 	int err = mp_root_stat(root, "usr/bin/systemctl", &st);
@@ -24,7 +24,13 @@ static bool has_systemd(struct mp_root *root)
 	/* Before Debian merged /usr. */
 	if (err == -ENOENT || err == -ENOTDIR)
 		err = mp_root_stat(root, "bin/systemctl", &st);
-	return err != -ENOENT && err != -ENOTDIR;
+	return err == -ENOTDIR ? -ENOENT : err;
+}
+
+/* What most captures leave out says nothing about the host that they are of. */
+static bool is_captured(struct mp_root *root)
+{
+	return mp_root_header(root, "tool") != NULL;
 }
 
 static void add_unit(
@@ -73,12 +79,23 @@ static void add_selftest(struct mp_plan *plan, const struct mp_wish *wish)
 
 void mp_plan_units(struct mp_plan *plan, const struct mp_wish *wish)
 {
-	if (!has_systemd(wish->root)) {
-		mp_plan_add_note(plan, "host",
-			"this host has no systemd: nothing runs `metis-passthrough status "
-			"--record` after a boot; let its init do that");
+	int err = look_for_systemd(wish->root);
+
+	if (err == -ENOENT) {
+		mp_plan_add_note(plan, "host", "%s",
+			is_captured(wish->root)
+				? "whether it has systemd is not known (the snapshot has no "
+				  "systemctl): where it has, setup adds a unit that runs "
+				  "`metis-passthrough status --record` after each boot"
+				: "it has no systemd: nothing runs `metis-passthrough status "
+				  "--record` after a boot; let its init do that");
 		return;
 	}
+	if (err < 0)
+		mp_plan_add_note(plan, "host",
+			"whether it has systemd is not known (%s); planned as if it had, as "
+			"Debian and Proxmox VE have",
+			g_strerror(-err));
 	add_unit(plan, STATUS, "systemd/status.service",
 		"after each boot all of this is checked, and a difference is a failed unit "
 		"that monitoring sees");
