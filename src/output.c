@@ -18,12 +18,18 @@ bool mp_output_check(const char *path, GError **error)
 {
 	g_autoptr(GDir) dir = NULL;
 	struct stat st;
+	int err = 0;
 
 	if (lstat(path, &st) < 0 && errno == ENOENT)
 		return true;
-	dir = g_dir_open(path, 0, NULL);
-	if (!dir) {
-		mp_error_set_errno(error, errno ? -errno : -ENOTDIR, path, "list");
+	if (stat(path, &st) < 0)
+		err = -errno;
+	else if (!S_ISDIR(st.st_mode))
+		err = -ENOTDIR;
+	else if (!(dir = g_dir_open(path, 0, NULL)))
+		err = -EACCES; /* g_dir_open() leaves any errno */
+	if (err) {
+		mp_error_set_errno(error, err, path, "write there");
 		return false;
 	}
 	if (!g_dir_read_name(dir))

@@ -194,6 +194,7 @@ done_once() {
 	[[ $stderr == *"$BATS_TEST_TMPDIR/out: cannot write there: it is not empty"* ]] || fail "$stderr"
 	assert_same "$before" "$(fingerprint "$BATS_TEST_TMPDIR" out)"
 	metis 3 setup --sysroot "$tree" --device "$CARD" --output "$BATS_TEST_TMPDIR/out/COMMANDS"
+	[[ $stderr == *"/COMMANDS: cannot write there: Not a directory"* ]] || fail "$stderr"
 	metis 3 setup --sysroot "$tree" --device "$CARD" --output "$BATS_TEST_TMPDIR/no/such"
 	metis setup --sysroot "$(host lab-intel)" --device 00:05.0 --output "$BATS_TEST_TMPDIR/two" --format json
 	assert_schema plan
