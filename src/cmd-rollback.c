@@ -194,10 +194,11 @@ static bool undo_interrupted(
 	for (guint i = 0; i < work->interrupted->len; i++) {
 		const struct mp_tx *tx = work->interrupted->pdata[i];
 
-		if (undo_one(target, tx->id, error))
-			continue;
-		explain_refusal(tx, error);
-		return false;
+		if (!undo_one(target, tx->id, error)) {
+			explain_refusal(tx, error);
+			return false;
+		}
+		printf("undone: transaction %s, which was interrupted\n", tx->id);
 	}
 	/* What another run had only prepared. */
 	return mp_journal_sweep(target, error);
@@ -221,18 +222,13 @@ static bool undo(struct mp_target *target, const struct work *work, GError **err
 			explain_refusal(tx, error);
 			return false;
 		}
+		printf("undone: transaction %s\n", tx->id);
 	}
 	return true;
 }
 
 static void say_done(const struct work *work)
 {
-	for (guint i = 0; i < work->interrupted->len; i++)
-		printf("undone: transaction %s, which was interrupted\n",
-			((const struct mp_tx *)work->interrupted->pdata[i])->id);
-	for (guint i = 0; i < work->chosen->len; i++)
-		printf("undone: transaction %s\n",
-			((const struct mp_tx *)work->chosen->pdata[i])->id);
 	if (needs_reboot(work->chosen) || needs_reboot(work->interrupted))
 		printf("Files and images are as they were. Until the next boot the host runs "
 		       "with what it was booted with: reboot.\n");
@@ -344,7 +340,7 @@ const struct mp_cmd mp_cmd_rollback = {
 	.description =
 		"Without ID: the last change that is in force, or one that was interrupted. Shows "
 		"what will be undone and asks. Refuses, and shows the difference, where somebody "
-		"changed a file since; then nothing is undone.\n\n"
+		"changed a file since; then nothing of that change is undone.\n\n"
 		"Exit codes: 0 undone, or nothing to undo; 1 refused; 2 usage; 3 could not do its "
 		"work; 5 not everything could be undone: the message tells what to do.\n",
 	.run = run,

@@ -82,18 +82,21 @@ static GArray *undo_order(const struct run *run)
 }
 
 /* What is no file cannot be kept for its owner, so it cannot be forced either. */
-static bool is_file(const struct run *run, guint i)
+static bool can_be_forced(const struct run *run, guint i)
 {
 	const char *path = mp_step_path(step_at(run, i));
+	struct mp_node_state now;
 
-	return path && *path == '/';
+	return path && *path == '/' && mp_target_look(run->target, path, &now, NULL) &&
+	       now.node != MP_NODE_DIRECTORY && now.node != MP_NODE_OTHER;
 }
 
 static bool is_forced(const struct run *run, guint i)
 {
 	const char *path = mp_step_path(step_at(run, i));
 
-	return is_file(run, i) && run->force && g_strv_contains(run->force, path);
+	return path && run->force && g_strv_contains(run->force, path) &&
+	       can_be_forced(run, i);
 }
 
 /* Can step I be undone without losing anything? */
@@ -134,7 +137,7 @@ static bool check_all(struct run *run, char **diff, GError **error)
 		if (is_forced(run, i))
 			continue;
 		add_line(changed, problem->message);
-		forceable = forceable && is_file(run, i);
+		forceable = forceable && can_be_forced(run, i);
 		g_string_append(diffs, part ? part : "");
 	}
 	if (!changed->len)

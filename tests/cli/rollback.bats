@@ -90,6 +90,22 @@ state() {
 	grep -qxF '# mine' "$tree"/var/lib/metis-passthrough/0001/*.theirs
 }
 
+@test "what could not be kept is not undone by force, nor by half" {
+	local changed
+	set_up
+	rm "$tree$CONF"
+	mkfifo "$tree$CONF"
+	changed=$(fingerprint "$tree")
+	metis 1 rollback --sysroot "$tree" --yes --force "$CONF"
+	[[ $stderr == *"$CONF: was changed since by somebody else: it is a device node"* ]] || fail "$stderr"
+	[[ $stderr != *"--force"* ]] || fail "$stderr"
+	[ "$(state)" = in_force ] || fail "$(state)"
+	assert_same "$changed" "$(fingerprint "$tree")"
+	rm "$tree$CONF"
+	metis rollback --sysroot "$tree" --yes
+	assert_same "$before" "$(fingerprint "$tree")"
+}
+
 @test "what was not there before and was removed since is as it shall be" {
 	set_up
 	rm "$tree$CONF"
@@ -131,6 +147,8 @@ state() {
 	metis setup --sysroot "$tree" --yes -d 86:00.0
 	echo '# mine' >>"$tree$CONF"
 	metis 1 rollback --sysroot "$tree" --yes --all
+	# What was undone before the refusal is told.
+	assert_line "undone: transaction 0003"
 	[ "$(state)" = "in_force undone undone" ] || fail "$(state)"
 	sed -i '$d' "$tree$CONF"
 	metis setup --sysroot "$tree" --yes -d 86:00.0
