@@ -97,7 +97,8 @@ setup_points() {
 	strace -o /dev/null true 2>/dev/null || skip "nothing may be traced here"
 	small_system "$WORK/tree"
 	cp -a "$WORK/tree" "$WORK/other"
-	strace -o "$WORK/strace" -e trace=write,pwrite64,writev,pwritev,pwritev2,copy_file_range,sendfile,open,openat,openat2,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,mkdir,mkdirat,mknod,mknodat,chmod,fchmod,fchmodat,chown,lchown,fchown,fchownat,utime,utimes,utimensat,futimesat,setxattr,lsetxattr,fsetxattr,removexattr,fremovexattr,truncate,ftruncate,fallocate,fsync,fdatasync,sync,syncfs,sync_file_range \
+	# The leak checker is itself a tracer, and there can be one only.
+	ASAN_OPTIONS=detect_leaks=0 strace -o "$WORK/strace" -e trace=write,pwrite64,writev,pwritev,pwritev2,copy_file_range,sendfile,open,openat,openat2,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,mkdir,mkdirat,mknod,mknodat,chmod,fchmod,fchmodat,chown,lchown,fchown,fchownat,utime,utimes,utimensat,futimesat,setxattr,lsetxattr,fsetxattr,removexattr,fremovexattr,truncate,ftruncate,fallocate,fsync,fdatasync,sync,syncfs,sync_file_range \
 		"$DRIVER" "$WORK/tree" apply "${CHANGES[@]}"
 	CRASH_COUNT=$WORK/count LD_PRELOAD=$PRELOAD ASAN_OPTIONS=verify_asan_link_order=0 "$DRIVER" "$WORK/other" apply "${CHANGES[@]}"
 	# Opening changes something where it makes or empties a file; output is not counted.
