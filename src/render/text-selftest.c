@@ -122,7 +122,9 @@ static void add_time(GString *text, uint64_t ns)
 
 static void add_rate(GString *text, uint64_t rate)
 {
-	if (rate < 10000000)
+	if (rate < 10000)
+		g_string_append_printf(text, "%" G_GUINT64_FORMAT " B/s", rate);
+	else if (rate < 10000000)
 		g_string_append_printf(text, "%.1f kB/s", (double)rate / 1e3);
 	else
 		g_string_append_printf(text, "%.1f MB/s", (double)rate / 1e6);

@@ -82,6 +82,29 @@ static void with_path(struct mp_selftest *test, struct mp_case_result *result,
 	mp_test_unmap(test, result, MP_IOVA_FROM, from->size);
 }
 
+/* Where the device does not write back what it has read. */
+static void judge_read(struct mp_selftest *test, struct mp_case_result *result,
+	const uint8_t *data, size_t size)
+{
+	g_autoptr(GError) error = NULL;
+	size_t read = test->limits.read_size ? test->limits.read_size : size;
+
+	if (!test->engine->check_read)
+		mp_case_pass(result,
+			"the device read %zu bytes of the host (by its own word: it keeps "
+			"them for itself)",
+			read);
+	else if (test->engine->check_read(test->state, data, size, &error))
+		mp_case_pass(result,
+			"the device read %zu bytes of the host, and tells what they were",
+			read);
+	else
+		mp_case_fail(result, NULL,
+			"the device says that it read %zu bytes of the host, and has others: "
+			"%s",
+			read, error ? error->message : "it cannot tell why");
+}
+
 static void read_once(
 	struct mp_selftest *test, struct mp_case_result *result, const struct path *path)
 {
@@ -95,16 +118,15 @@ static void read_once(
 			size);
 	else if (!echoes(test) && mp_test_transfer(test, result, MP_DEVICE_READS,
 					  MP_IOVA_FROM + path->offset, size))
-		mp_case_pass(result,
-			"the device read %zu bytes of the host (by its own word: it keeps "
-			"them for itself)",
-			size);
+		judge_read(test, result, path->from->memory + path->offset, size);
 }
 
 static bool run_read(struct mp_selftest *test, struct mp_case_result *result)
 {
 	if (!test->engine->read_host)
 		mp_case_skip(result, "the engine cannot have the device read on its own");
+	else if (test->limits.cannot_read)
+		mp_case_skip(result, "this device knows no harmless way to read");
 	else
 		with_path(test, result, test->page, read_once);
 	return mp_test_goes_on(test);

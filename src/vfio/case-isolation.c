@@ -203,7 +203,8 @@ static bool run_refusal(struct mp_selftest *test, struct mp_case_result *result,
 	g_autoptr(mp_buffer) buffer = mp_test_buffer(test, result, size);
 	struct heard heard = { 0 };
 
-	if (refusal->direction == MP_DEVICE_READS && !test->engine->read_host) {
+	if (refusal->direction == MP_DEVICE_READS &&
+		(!test->engine->read_host || test->limits.cannot_read)) {
 		mp_case_skip(result, "the engine cannot have the device read on its own");
 		return mp_test_goes_on(test);
 	}

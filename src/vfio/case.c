@@ -163,12 +163,15 @@ bool mp_test_transfer(struct mp_selftest *test, struct mp_case_result *result,
 	gint64 start = g_get_monotonic_time();
 	enum mp_engine_result got = transfer(test, direction, iova, size, &error);
 	uint64_t ns = MAX((uint64_t)(g_get_monotonic_time() - start), 1) * 1000;
-	uint64_t rate = (uint64_t)size * 1000000000u / ns;
+	size_t moved = direction == MP_DEVICE_READS && test->limits.read_size
+			       ? test->limits.read_size
+			       : size;
+	uint64_t rate = (uint64_t)moved * 1000000000u / ns;
 
 	if (got == MP_ENGINE_OK) {
 		g_array_append_val(test->times, ns);
 		g_array_append_val(test->rates, rate);
-		result->bytes += size;
+		result->bytes += moved;
 		return true;
 	}
 	mp_case_fail(result, NULL,

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "core/pci.h"
 #include "core/use.h"
 #include "vfio/engine.h"
 
@@ -34,6 +35,7 @@
 #define CSTS_FATAL       0x2
 
 #define OPCODE_SET_FEATURES 0x09
+#define OPCODE_GET_FEATURES 0x0a
 #define OPCODE_IDENTIFY     0x06
 #define IDENTIFY_CONTROLLER 1
 #define FEATURE_TIMESTAMP   0x0e
@@ -42,6 +44,11 @@
 #define ID_SERIAL           4 /* and model: 20 and 40 bytes of ASCII, filled with blanks */
 #define ID_TEXT_END         64
 #define ID_ONCS             520
+/* 5.21.1.14: milliseconds in 48 bits, and two bytes about them; the clock runs on. */
+#define TIMESTAMP_SIZE      8
+#define TIMESTAMP_MASK      UINT64_C(0xffffffffffff)
+#define TIMESTAMP_LATE      60000
+#define CLASS_NVME          0x010802
 #define ONCS_TIMESTAMP      (1u << 6)
 /* What follows is the vendor's, who may count something there. */
 #define ID_COMPARED         3072
@@ -73,7 +80,7 @@ struct nvme {
 	uint16_t id; /* of the last command */
 	uint32_t saved_cc, saved_aqa, saved_asq[2], saved_acq[2];
 	uint16_t vendor, subvendor; /* of configuration space */
-	bool dead; /* nothing got it to work since the last failure */
+	bool dead;                  /* nothing got it to work since the last failure */
 	bool has_timestamp;
 	uint8_t identity[ID_COMPARED];
 };
@@ -157,6 +164,10 @@ static bool probe(struct mp_vfio *vfio, const struct mp_host *host,
 {
 	g_autoptr(GPtrArray) uses = mp_use_of(host, device);
 
+	if (device->class_code != CLASS_NVME)
+		return refuse(vfio, error,
+			"is no NVMe controller: its class is %06x, not %06x",
+			device->class_code, CLASS_NVME);
 	if (uses->len && !force) {
 		const struct mp_use_entry *use = uses->pdata[0];
 
@@ -168,11 +179,15 @@ static bool probe(struct mp_vfio *vfio, const struct mp_host *host,
 	return registers(vfio, error) != NULL;
 }
 
-static void limits(const void *state G_GNUC_UNUSED, struct mp_engine_limits *limits)
+static void limits(const void *state, struct mp_engine_limits *limits)
 {
+	const struct nvme *nvme = state;
+
 	*limits = (struct mp_engine_limits){
 		.transfer_max = PAGE,
 		.transfer_align = PAGE,
+		.read_size = TIMESTAMP_SIZE,
+		.cannot_read = nvme && !nvme->has_timestamp,
 		.address_bits = 64,
 		.scratch = SCRATCH,
 		.timeout_ms = TIMEOUT_MS,
@@ -422,6 +437,35 @@ static enum mp_engine_result read_host(
 	return command(nvme, OPCODE_SET_FEATURES, iova, FEATURE_TIMESTAMP, error);
 }
 
+static uint64_t time_at(const uint8_t *data)
+{
+	uint64_t time;
+
+	memcpy(&time, data, sizeof(time));
+	return GUINT64_FROM_LE(time) & TIMESTAMP_MASK;
+}
+
+static bool check_read(
+	void *state, const void *data, size_t size G_GNUC_UNUSED, GError **error)
+{
+	struct nvme *nvme = state;
+	uint8_t *page = (uint8_t *)nvme->scratch.memory + AT_IDENTIFY;
+	uint64_t set = time_at(data), now;
+
+	memset(page, 0, PAGE);
+	if (command(nvme, OPCODE_GET_FEATURES, nvme->scratch.iova + AT_IDENTIFY,
+		    FEATURE_TIMESTAMP, error) != MP_ENGINE_OK)
+		return false;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	now = time_at(page);
+	if (((now - set) & TIMESTAMP_MASK) <= TIMESTAMP_LATE)
+		return true;
+	return refuse(nvme->vfio, error,
+		"its clock was set to 0x%" G_GINT64_MODIFIER
+		"x and shows 0x%" G_GINT64_MODIFIER "x",
+		set, now);
+}
+
 static enum mp_engine_result write_host(
 	void *state, uint64_t iova, size_t size, GError **error)
 {
@@ -499,6 +543,7 @@ const struct mp_engine mp_engine_nvme = {
 	.read_host = read_host,
 	.write_host = write_host,
 	.check_written = check_written,
+	.check_read = check_read,
 	.raise_irq = raise_irq,
 	.ack_irq = ack_irq,
 	.abort = abort_transfer,

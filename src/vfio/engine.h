@@ -24,6 +24,8 @@ struct mp_engine_scratch {
 struct mp_engine_limits {
 	size_t transfer_max;   /* bytes of one read_host() or write_host() */
 	size_t transfer_align; /* of IOVA and size */
+	size_t read_size;      /* bytes that read_host() reads where fewer; 0: all */
+	bool cannot_read;      /* this one device cannot, though its engine can */
 	unsigned address_bits; /* that the device can emit */
 	bool address_bits_unsure; /* or fewer: the runner finds out by write_host() */
 	size_t scratch;        /* bytes needed, a multiple of 4096; 0: none */
@@ -70,6 +72,9 @@ struct mp_engine {
 		void *state, uint64_t iova, size_t size, GError **error);
 	/* Where writes_any is false: is DATA what the device must have written? NULL else. */
 	bool (*check_written)(void *state, const void *data, size_t size, GError **error);
+	/* Where reads_any is false: is DATA what the device has read last? By asking the device,
+	 * so another proof than its word that it read. NULL: cannot tell. */
+	bool (*check_read)(void *state, const void *data, size_t size, GError **error);
 	/* The device signals vector N. NULL: cannot. */
 	bool (*raise_irq)(void *state, unsigned n, GError **error);
 	/* After an interrupt: clears its cause in the device. NULL: nothing to clear. */

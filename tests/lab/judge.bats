@@ -167,3 +167,13 @@ setup() {
 	caught 'takes nothing' write bind-used.rc 0
 	caught 'takes nothing' write forced-nvme.out nvme
 }
+
+@test "judge: a self-test that proved less than it says is seen" {
+	caught 'the NVMe proves' write self-nvme.rc 1
+	caught 'the NVMe proves' edit self-nvme.out '.verdict = "failed"'
+	caught 'the NVMe proves' edit self-nvme.out '.results |= map(select(.case != "dma-read"))'
+	caught 'the NVMe proves' edit self-nvme.out '.surplus = 1'
+	caught 'the NVMe proves' edit self-nvme-last.out '.findings[0].severity = "skip"'
+	caught 'is a disk again' write self-nvme-quiet.err ''
+	caught 'drives nothing else' write self-nvme-wrong.err ''
+}

@@ -180,3 +180,47 @@ setup() {
 	exited bind-forced 0
 	assert_equal "$(one_line forced-nvme)" 'vfio-pci'
 }
+
+@test "$LAB_VARIANT: the NVMe proves DMA, interrupts and isolation by its admin queue" {
+	[ "$iommu_unit" != ivhd0 ] || skip "QEMU's AMD IOMMU translates nothing behind a port"
+	case " ${expect_host[*]} " in
+	*' interrupt-remapping-active=pass '*) ;;
+	*)
+		# VFIO refuses, and the refusal says why.
+		exited self-nvme 3
+		run cat "$LAB_OUT/self-nvme.err"
+		assert_output --regexp "^metis-passthrough selftest: $NVME: .* without interrupt remapping"
+		json "$LAB_OUT/self-nvme-last.out" '.findings[0].severity == "skip"'
+		return
+		;;
+	esac
+	exited self-nvme 0
+	run jq -r --slurpfile schema "$BATS_TEST_DIRNAME/../../templates/schema/selftest.schema.json" -L "$BATS_TEST_DIRNAME/../cli" \
+		'include "schema"; complaints($schema[0])' "$LAB_OUT/self-nvme.out"
+	assert_success
+	assert_output ''
+	json "$LAB_OUT/self-nvme.out" '.verdict == "passed" and .engine == "nvme" and .summary.fail == 0'
+	for case in dma-read dma-write dma-iova-forum irq-msix isolation-write-unmapped isolation-write-readonly \
+		isolation-read-unmapped; do
+		json "$LAB_OUT/self-nvme.out" ".results | map(select(.case == \"$case\"))[0].verdict == \"pass\""
+	done
+	# The disk told what it had read, and the kernel what it refused: read without the program's word.
+	json "$LAB_OUT/self-nvme.out" 'any(.results[]; .case == "dma-read" and (.summary | test("tells what they were")))'
+	run grep -cF "Request device [${NVME#0000:}]" "$LAB_OUT/dmesg"
+	assert [ "$output" -ge 3 ]
+	json "$LAB_OUT/self-nvme-last.out" '.findings[0] | .id == "selftest-last" and .severity == "pass"'
+}
+
+@test "$LAB_VARIANT: after its test the NVMe is a disk again, which no test touches" {
+	run cat "$LAB_OUT/self-nvme-quiet.err"
+	assert_output --partial '8+0 records in'
+	assert_output --partial "$NVME: is with nvme, not with vfio-pci"
+	exited self-nvme-quiet 3
+}
+
+@test "$LAB_VARIANT: an engine for NVMe controllers drives nothing else" {
+	[ "$iommu_unit" != ivhd0 ] || skip "QEMU's AMD IOMMU translates nothing behind a port"
+	exited self-nvme-wrong 3
+	run cat "$LAB_OUT/self-nvme-wrong.err"
+	assert_output --regexp "$EDU: (is no NVMe controller: its class is 00ff00, not 010802|.* without interrupt remapping)"
+}
