@@ -19,7 +19,7 @@ static gboolean opt_all, opt_yes;
 static const GOptionEntry options[] = {
 	{ "all", 0, 0, G_OPTION_ARG_NONE, &opt_all,
 		"undo all that is in force, the newest first", NULL },
-	{ "yes", 0, 0, G_OPTION_ARG_NONE, &opt_yes, "do not ask", NULL },
+	{ "yes", 'y', 0, G_OPTION_ARG_NONE, &opt_yes, "do not ask", NULL },
 	{ "force", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt_force,
 		"undo PATH though somebody changed it since; what is there is kept in the "
 		"journal (may be given more than once)",
@@ -310,7 +310,7 @@ static int rollback(const char *id, GError **error)
 	mp_interrupts_catch();
 	if (!agreed(&work)) {
 		printf("Nothing was undone.\n");
-		return MP_EXIT_OK;
+		return MP_EXIT_FINDING;
 	}
 	if (!mp_target_lock(target, error) || !is_still_so(target, &work, error) ||
 		!undo(target, &work, error))
@@ -341,7 +341,8 @@ const struct mp_cmd mp_cmd_rollback = {
 		"Without ID: the last change that is in force, or one that was interrupted. Shows "
 		"what will be undone and asks. Refuses, and shows the difference, where somebody "
 		"changed a file since; then nothing of that change is undone.\n\n"
-		"Exit codes: 0 undone, or nothing to undo; 1 refused; 2 usage; 3 could not do its "
+		"Exit codes: 0 undone, or nothing to undo; 1 refused, or the answer was no; 2 "
+		"usage; 3 could not do its "
 		"work; 5 not everything could be undone: the message tells what to do.\n",
 	.run = run,
 };

@@ -52,7 +52,7 @@ _metis_passthrough_options() {
 	status)
 		printf '%s\n' --record -v --verbose -f --format --sysroot --color -h --help
 		;;
-	rollback) printf '%s\n' --all --yes --force --sysroot -h --help ;;
+	rollback) printf '%s\n' --all -y --yes --force --sysroot -h --help ;;
 	history) printf '%s\n' -f --format --sysroot --color -h --help ;;
 	hook) printf '%s\n' --sysroot -h --help ;;
 	repin) printf '%s\n' -y --yes -v --verbose -f --format --sysroot --color -h --help ;;
