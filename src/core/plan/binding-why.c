@@ -287,7 +287,8 @@ static void need_initramfs_tools(const struct mp_binding *b)
 			"be set up");
 	else if (is_snapshot(b))
 		mp_plan_add_note(b->plan, "host",
-			"the snapshot has no update-initramfs: taken for one of its gaps");
+			"whether initramfs-tools makes the images is not known: the snapshot "
+			"has no update-initramfs");
 	else
 		mp_plan_add_obstacle(b->plan, "host", "install initramfs-tools",
 			"nothing makes initramfs images here: there is no "
