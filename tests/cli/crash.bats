@@ -61,7 +61,7 @@ setup_points() {
 	system "$name" "$WORK/tree" >/dev/null
 	mkdir "$WORK/points"
 	# The stand-in for update-initramfs writes times into images, as the real one does.
-	run env MAY_REFUSE="${MAY_REFUSE-}" EACH="$each" MADE='^boot/initrd\.img-' "$TOP_SRCDIR/tests/crash/points" "$mode" "$WORK/points" "$WORK/tree" -- \
+	run env EACH="$each" MADE='^boot/initrd\.img-' "$TOP_SRCDIR/tests/crash/points" "$mode" "$WORK/points" "$WORK/tree" -- \
 		"$METIS" setup --yes --sysroot {} "$@" -- "$METIS" rollback --yes --sysroot {}
 	assert_success
 	printf '# setup and rollback of %s, %s\n' "$name" "$output" >&3
@@ -80,8 +80,8 @@ setup_points() {
 }
 
 @test "setup and rollback, a disk that fails (EIO) at some of the calls" {
-	# The plan is tried out with files in a temporary directory, which can fail too.
-	MAY_REFUSE=1 setup_points 5 6 host-driver
+	# The plan is tried out with temporary files, which can fail too: that is no finding about the host.
+	setup_points 5 6 host-driver
 }
 
 @test "the test would notice a program that writes in place" {
