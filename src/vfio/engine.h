@@ -22,14 +22,14 @@ struct mp_engine_scratch {
 };
 
 struct mp_engine_limits {
-	size_t transfer_max;   /* bytes of one read_host() or write_host() */
-	size_t transfer_align; /* of IOVA and size */
-	size_t read_size;      /* bytes that read_host() reads where fewer; 0: all */
-	bool cannot_read;      /* this one device cannot, though its engine can */
-	unsigned address_bits; /* that the device can emit */
+	size_t transfer_max;      /* bytes of one read_host() or write_host() */
+	size_t transfer_align;    /* of IOVA and size */
+	size_t read_size;         /* bytes that read_host() reads where fewer; 0: all */
+	bool cannot_read;         /* this one device cannot, though its engine can */
+	unsigned address_bits;    /* that the device can emit */
 	bool address_bits_unsure; /* or fewer: the runner finds out by write_host() */
-	size_t scratch;        /* bytes needed, a multiple of 4096; 0: none */
-	unsigned timeout_ms;   /* for one transfer */
+	size_t scratch;           /* bytes needed, a multiple of 4096; 0: none */
+	unsigned timeout_ms;      /* for one transfer */
 	bool reads_any,
 		writes_any;  /* any data: patterns can be chosen by the runner; false: the
 	                               device decides what it writes (an NVMe's Identify) */

@@ -259,8 +259,8 @@ static void keeps_attributes_of_files(void **state)
 	}
 	/* Its group bits are the mask of the list: the plan of a file that is not ours keeps it. */
 	assert_int_equal(stat(path, &st), 0);
-	g_ptr_array_add(steps,
-		mp_step_file_new("/etc/file", "new", st.st_mode & 07777, "test"));
+	g_ptr_array_add(
+		steps, mp_step_file_new("/etc/file", "new", st.st_mode & 07777, "test"));
 	assert_true(mp_engine_apply(
 		f->target, "test", steps, NULL, listen, NULL, &id, &error));
 	assert_dressed(path);
