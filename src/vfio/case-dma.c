@@ -37,6 +37,15 @@ static bool carry(struct mp_selftest *test, struct mp_case_result *result,
 				MP_IOVA_TO + path->offset + at, step))
 			return false;
 	}
+	if (mp_buffer_guarded(path->to, 0, path->to->size, &where)) {
+		mp_case_fail(result,
+			"Its transfers are dropped without a word: by the card, or by bus "
+			"mastering that something takes away.",
+			"the device says that it wrote %zu bytes at IOVA 0x%zx, and the memory "
+			"is unchanged",
+			size, MP_IOVA_TO + path->offset);
+		return false;
+	}
 	if (!mp_memory_same(path->from->memory + path->offset,
 		    path->to->memory + path->offset, size, &where)) {
 		mp_case_fail(result,

@@ -178,3 +178,20 @@ setup() {
 	caught 'is a disk again' write self-nvme-quiet.err ''
 	caught 'drives nothing else' write self-nvme-wrong.err ''
 }
+
+@test "judge: a self-test that finds something else is seen" {
+	first_pass='(first(.results[] | select(.verdict == "pass")) | .verdict)'
+	caught 'self-test finds' write selftest.rc 2
+	if [ -s "$LAB_OUT/selftest.out" ]; then
+		caught 'self-test finds' edit selftest.out "$first_pass = \"fail\""
+		caught 'self-test finds' edit selftest.out "$first_pass = \"skip\""
+		caught 'self-test finds' edit selftest.out 'del(.results[-1])'
+		caught 'log is in it' edit selftest.out '.results[0].evidence += [{source: "kernel log", value: "DMAR: never"}]'
+		caught 'leaves nothing' write selftest-left.out '7 0 vfio-pci'
+		caught 'leaves nothing' write selftest-left.out '3 1 vfio-pci'
+		caught 'a signal ends' write selftest-term.out ' 6'
+		caught 'a signal ends' write selftest-term.rc 0
+		caught 'does not transfer' write selftest-spoilt.rc 0
+	fi
+	caught 'not begun while' write selftest-used.rc 1
+}

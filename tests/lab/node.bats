@@ -224,3 +224,66 @@ setup() {
 	run cat "$LAB_OUT/self-nvme-wrong.err"
 	assert_output --regexp "$EDU: (is no NVMe controller: its class is 00ff00, not 010802|.* without interrupt remapping)"
 }
+
+# verdicts_of FILE: CASE=VERDICT of a self-test, one a line.
+verdicts_of() {
+	jq -r '.results[] | "\(.case)=\(.verdict)"' "$LAB_OUT/$1.out"
+}
+
+@test "$LAB_VARIANT: what the self-test finds is what this node has" {
+	if [ "$selftest" = refused ]; then
+		exited selftest 3
+		run cat "$LAB_OUT/selftest.err"
+		assert_output --partial "$EDU: the kernel refuses it to VFIO, which it does without interrupt remapping"
+		return
+	fi
+	fits selftest "$LAB_OUT/selftest.out"
+	exited selftest "$((${#selftest_fails[@]} > 0))"
+	run diff <(verdicts_of selftest | grep '=fail$') <(printf '%s=fail\n' "${selftest_fails[@]}" | grep -v '^=')
+	assert_output ''
+	# edu has no MSI-X; nothing else may be passed over.
+	run diff <(verdicts_of selftest | grep '=skip$') <(printf 'irq-msix=skip\n')
+	assert_output ''
+	json "$LAB_OUT/selftest.out" '.results | length == 18'
+	json "$LAB_OUT/selftest.out" 'any(.results[]; .case == "dma-iova-top" and (.summary | contains($top)))' --arg top "$selftest_top"
+}
+
+@test "$LAB_VARIANT: what the self-test says of the kernel's log is in it" {
+	[ "$selftest" != refused ] || skip 'it was refused here'
+	local line
+	if [ "${#selftest_fails[@]}" = 0 ]; then
+		json "$LAB_OUT/selftest.out" '[.results[] | select(.case | startswith("isolation-")) | .evidence[]
+			| select(.source == "kernel log")] | length >= 3'
+	fi
+	while read -r line; do
+		run grep -F -- "$line" "$LAB_OUT/dmesg"
+		assert_success
+	done < <(jq -r '.results[].evidence[] | select(.source == "kernel log") | .value' "$LAB_OUT/selftest.out")
+}
+
+@test "$LAB_VARIANT: the self-test leaves nothing behind" {
+	# Not bus mastering (4), not a VFIO file of some process, and the driver that it was with.
+	run tr -s ' \n' ' ' <"$LAB_OUT/selftest-left.out"
+	assert_output --regexp '^ ?[0-3] 0 vfio-pci ?$'
+}
+
+@test "$LAB_VARIANT: a signal ends the self-test, and the device with it" {
+	[ "$selftest" != refused ] || skip 'it was refused here'
+	exited selftest-term 3
+	run cat "$LAB_OUT/selftest-term.err"
+	assert_output --partial interrupted
+	run tail -n 1 "$LAB_OUT/selftest-term.out"
+	assert_output --regexp '^ +[0-3]$'
+}
+
+@test "$LAB_VARIANT: a device that does not transfer fails the self-test" {
+	[ "$selftest" != refused ] || skip 'it was refused here'
+	exited selftest-spoilt 1
+	assert_equal "$(verdicts_of selftest-spoilt)" dma-read=fail
+}
+
+@test "$LAB_VARIANT: the self-test is not begun while somebody has the group" {
+	exited selftest-used 3
+	run cat "$LAB_OUT/selftest-used.err"
+	assert_output --regexp "$EDU: in use: .*sh \(pid [0-9]+\)"
+}

@@ -13,3 +13,4 @@ expect_edu=(device-responds=pass device-msi=pass device-reset-method=warn
 expect_nvme=(device-responds=pass device-msi=pass device-reset-method=pass
 	iommu-covers-device=pass group-viable=info group-isolated=pass)
 edu_exit=1
+selftest=refused
