@@ -17,10 +17,10 @@ all_hosts() {
 }
 
 # look_at TREE: all that shall be as it was. Of VMs and mappings the values: qm and pvesh write their files anew, without
-# the lines that make no sense to them.
+# the lines that make no sense to them. The report of status is about what was before: each change takes it away.
 look_at() {
 	local file
-	fingerprint "$1" | grep -vE '^etc/pve/(nodes/[^/]*/qemu-server|qemu-server|mapping)/[^/]*(\.conf|\.cfg) '
+	fingerprint "$1" | grep -vE '^(etc/pve/(nodes/[^/]*/qemu-server|qemu-server|mapping)/[^/]*(\.conf|\.cfg)|run/metis-passthrough/status\.json) '
 	mv "$1/sim/log" "$1/sim/log.kept"
 	for file in "$1"/etc/pve/nodes/*/qemu-server/*.conf; do
 		[ ! -e "$file" ] || chroot "$1" /usr/sbin/qm config "$(basename "$file" .conf)" 2>/dev/null || true
