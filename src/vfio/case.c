@@ -247,7 +247,7 @@ bool mp_test_round_trip(struct mp_selftest *test, struct mp_case_result *result,
 {
 	g_autofree uint8_t *sent = g_malloc(size);
 	bool echoes = test->limits.reads_any && test->limits.writes_any;
-	size_t where;
+	size_t where, changed;
 
 	if (echoes) {
 		mp_pattern_fill(sent, size, MP_PATTERN_RANDOM, test->seed++);
@@ -267,7 +267,7 @@ bool mp_test_round_trip(struct mp_selftest *test, struct mp_case_result *result,
 		"the device read %zu bytes at IOVA 0x%" G_GINT64_MODIFIER
 		"x and wrote others back: byte %zu was 0x%02x and is 0x%02x%s",
 		size, iova + offset, where, sent[where], buffer->memory[offset + where],
-		mp_buffer_guarded(buffer, offset, offset + size, &where)
+		mp_buffer_guarded(buffer, offset, offset + size, &changed)
 			? " (nothing was written at all)"
 			: "");
 	return false;
