@@ -21,7 +21,7 @@ state() {
 
 # on_terminal WORDS ANSWER: the program with a terminal of its own, on which ANSWER is typed.
 on_terminal() {
-	run timeout 60 script -qec "stty -echo; $METIS $1" /dev/null < <(printf '%b' "$2")
+	run env TERM=xterm timeout 60 script -qec "stty -echo; $METIS $1" /dev/null < <(printf '%b' "$2")
 	output=${output//$'\r'/}
 }
 

@@ -78,7 +78,6 @@ static bool apply_in_place(
 	const char *name = mp_step_path(step) + 1;
 	g_autofree char *parent = g_path_get_dirname(name);
 	int root = mp_target_fd(ctx->target);
-	bool there = faccessat(root, name, F_OK, 0) == 0;
 	uint64_t mode;
 
 	if (!mp_step_uint(step->want, "mode", &mode, error) ||
@@ -87,7 +86,7 @@ static bool apply_in_place(
 	int fd = openat(root, name, O_WRONLY | O_CREAT | O_TRUNC, (mode_t)mode);
 
 	if (fd >= 0 && write(fd, content, strlen(content)) >= 0 &&
-		(there || fchmod(fd, (mode_t)mode) == 0) && close(fd) == 0)
+		fchmod(fd, (mode_t)mode) == 0 && close(fd) == 0)
 		return true;
 	mp_error_set_errno(error, -errno, name, "write in place");
 	return false;
