@@ -43,7 +43,7 @@ static void sum_up(struct mp_status_report *report)
 		report->verdict = MP_STATUS_NOTHING;
 	else if (report->counts[MP_FAIL])
 		report->verdict = MP_STATUS_DRIFT;
-	else if (report->counts[MP_UNSURE])
+	else if (report->counts[MP_UNSURE] || !report->findings->len)
 		report->verdict = MP_STATUS_UNKNOWN;
 	else if (report->reboot_pending)
 		report->verdict = MP_STATUS_PENDING;

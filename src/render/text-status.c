@@ -76,6 +76,11 @@ static void put_answer(struct mp_page *page, const struct mp_status_report *repo
 		return;
 	case MP_STATUS_UNKNOWN:
 		n = report->counts[MP_UNSURE];
+		if (!n) {
+			mp_page_para(page, 0, MP_BLUE, "UNKNOWN:", INDENT,
+				"what is set up promised nothing that could be checked");
+			return;
+		}
 		text = g_strdup_printf("%u of %u promises could not be checked: %s: %s",
 			n, total(report), first_of(report, MP_UNSURE)->subject,
 			first_of(report, MP_UNSURE)->summary);

@@ -264,3 +264,10 @@ verdict() {
 	run systemd-analyze verify --man=no "$BATS_TEST_TMPDIR/metis-passthrough-status.service"
 	assert_output --partial metis-passthrough-status.service
 }
+
+@test "a transaction that promised nothing is not called kept" {
+	metis 1 status --sysroot "$(host set-up)"
+	assert_line --index 0 "UNKNOWN: what is set up promised nothing that could be checked"
+	metis 1 status --sysroot "$(host set-up)" --format json
+	assert_json .verdict unknown
+}
