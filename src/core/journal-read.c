@@ -347,6 +347,24 @@ static int by_number(const void *a, const void *b)
 	return strcmp((*left)->id, (*right)->id);
 }
 
+/* What a person can do about a transaction that does not make sense. */
+static void add_way_out(GError **error, const char *id)
+{
+	char *text;
+
+	if (!error || !*error ||
+		(!g_error_matches(*error, MP_ERROR, MP_ERROR_INPUT) &&
+			!g_error_matches(*error, MP_ERROR, MP_ERROR_NOT_FOUND)))
+		return;
+	text = g_strdup_printf(
+		"%s; nothing can be changed while it is so: bring it back, or "
+		"move /" MP_PATH_JOURNAL "/%s away (what it holds can then not "
+		"be undone by this program)",
+		(*error)->message, id);
+	g_free((*error)->message);
+	(*error)->message = text;
+}
+
 GPtrArray *mp_journal_load(struct mp_root *root, GError **error)
 {
 	g_autoptr(GPtrArray) all =
@@ -364,8 +382,10 @@ GPtrArray *mp_journal_load(struct mp_root *root, GError **error)
 			continue;
 		struct mp_tx *tx = load(root, *name, error);
 
-		if (!tx)
+		if (!tx) {
+			add_way_out(error, *name);
 			return NULL;
+		}
 		g_ptr_array_add(all, tx);
 	}
 	g_ptr_array_sort(all, by_number);
