@@ -190,7 +190,7 @@ assert_old() {
 		for verb in "undo" "apply file /etc/x 644 x" "recover" "history"; do
 			# shellcheck disable=SC2086
 			driver 3 "$ROOT" $verb
-			# shellcheck disable=SC2053
+			# shellcheck disable=SC2027,SC2053 # the pattern between the quoted parts is one
 			[[ $stderr == "engine-driver: /var/lib/metis-passthrough/0001/"$pattern"$way_out" ]] || fail "not as expected: $pattern"
 		done
 		assert_same "$new" "$(fingerprint "$ROOT" etc usr)"
