@@ -36,38 +36,39 @@
 
 struct edu {
 	struct mp_vfio *vfio;
-	volatile uint32_t *words;
+	struct mp_mmio *bar;
 	struct mp_engine_scratch scratch;
 };
 
 static uint32_t get(const struct edu *edu, unsigned reg)
 {
-	return edu->words[reg / 4];
+	return mp_mmio_read32(edu->bar, reg);
 }
 
 static void put(struct edu *edu, unsigned reg, uint32_t value)
 {
-	edu->words[reg / 4] = value;
+	mp_mmio_write32(edu->bar, reg, value);
 }
 
 /* Registers from 0x80 on take eight bytes at once. */
 static void put64(struct edu *edu, unsigned reg, uint64_t value)
 {
-	*(volatile uint64_t *)(volatile void *)&edu->words[reg / 4] = value;
+	mp_mmio_write64(edu->bar, reg, value);
 }
 
-static volatile uint32_t *registers(struct mp_vfio *vfio, GError **error)
+static struct mp_mmio *registers(struct mp_vfio *vfio, GError **error)
 {
-	size_t size;
-	volatile uint32_t *words = mp_vfio_bar(vfio, 0, &size, error);
+	struct mp_mmio *bar = mp_vfio_bar(vfio, 0, error);
+	uint32_t id;
 
-	if (!words)
+	if (!bar)
 		return NULL;
-	if (size > REG_DMA_CMD + 8 && (words[REG_ID / 4] & ID_MASK) == ID)
-		return words;
+	id = mp_mmio_size(bar) >= REG_DMA_CMD + 8 ? mp_mmio_read32(bar, REG_ID) : 0;
+	if ((id & ID_MASK) == ID)
+		return bar;
 	g_set_error(error, MP_ERROR, MP_ERROR_IO,
 		"%s: is no edu: its BAR 0 begins with 0x%08x, not 0x....00ed",
-		mp_vfio_address(vfio), size > 4 ? words[REG_ID / 4] : 0);
+		mp_vfio_address(vfio), id);
 	return NULL;
 }
 
@@ -75,12 +76,12 @@ static bool probe(struct mp_vfio *vfio, const struct mp_host *host G_GNUC_UNUSED
 	const struct mp_pci *device G_GNUC_UNUSED, bool force G_GNUC_UNUSED,
 	GError **error)
 {
-	volatile uint32_t *words = registers(vfio, error);
+	struct mp_mmio *bar = registers(vfio, error);
 
-	if (!words)
+	if (!bar)
 		return false;
-	words[REG_LIVENESS / 4] = 0x5a5aa5a5;
-	if (words[REG_LIVENESS / 4] == ~0x5a5aa5a5u)
+	mp_mmio_write32(bar, REG_LIVENESS, 0x5a5aa5a5);
+	if (mp_mmio_read32(bar, REG_LIVENESS) == ~0x5a5aa5a5u)
 		return true;
 	g_set_error(error, MP_ERROR, MP_ERROR_IO,
 		"%s: does not answer: its liveness register does not invert",
@@ -107,14 +108,14 @@ static void limits(const void *state G_GNUC_UNUSED, struct mp_engine_limits *lim
 static bool init(struct mp_vfio *vfio, const struct mp_engine_scratch *scratch,
 	void **state, GError **error)
 {
-	volatile uint32_t *words = registers(vfio, error);
+	struct mp_mmio *bar = registers(vfio, error);
 	struct edu *edu;
 
-	if (!words)
+	if (!bar)
 		return false;
 	edu = g_new0(struct edu, 1);
 	edu->vfio = vfio;
-	edu->words = words;
+	edu->bar = bar;
 	edu->scratch = *scratch;
 	*state = edu;
 	put(edu, REG_IRQ_ACK, get(edu, REG_IRQ_STATUS));

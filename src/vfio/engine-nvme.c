@@ -71,7 +71,7 @@
 
 struct nvme {
 	struct mp_vfio *vfio;
-	volatile uint32_t *words;
+	struct mp_mmio *bar;
 	struct mp_engine_scratch scratch;
 	unsigned entries, tail, head;
 	unsigned ready_ms;
@@ -87,12 +87,12 @@ struct nvme {
 
 static uint32_t get(const struct nvme *nvme, unsigned reg)
 {
-	return nvme->words[reg / 4];
+	return mp_mmio_read32(nvme->bar, reg);
 }
 
 static void put(struct nvme *nvme, unsigned reg, uint32_t value)
 {
-	nvme->words[reg / 4] = value;
+	mp_mmio_write32(nvme->bar, reg, value);
 }
 
 /* Registers of 64 bits may be written by halves, the low one first (3.1). */
@@ -116,13 +116,13 @@ static bool G_GNUC_PRINTF(3, 4)
 
 /* --- is it one? --- */
 
-static volatile uint32_t *registers(struct mp_vfio *vfio, GError **error)
+static struct mp_mmio *registers(struct mp_vfio *vfio, GError **error)
 {
-	size_t size;
-	volatile uint32_t *words = mp_vfio_bar(vfio, 0, &size, error);
+	struct mp_mmio *bar = mp_vfio_bar(vfio, 0, error);
+	size_t size = bar ? mp_mmio_size(bar) : 0;
 	uint32_t low, high;
 
-	if (!words)
+	if (!bar)
 		return NULL;
 	if (size < REG_DOORBELLS + 8) {
 		refuse(vfio, error,
@@ -130,8 +130,8 @@ static volatile uint32_t *registers(struct mp_vfio *vfio, GError **error)
 			size);
 		return NULL;
 	}
-	low = words[REG_CAP_LOW / 4];
-	high = words[REG_CAP_HIGH / 4];
+	low = mp_mmio_read32(bar, REG_CAP_LOW);
+	high = mp_mmio_read32(bar, REG_CAP_HIGH);
 	if (low == ALL_ONES && high == ALL_ONES)
 		refuse(vfio, error,
 			"does not answer: all its registers read as ones, as of a device that "
@@ -150,7 +150,7 @@ static volatile uint32_t *registers(struct mp_vfio *vfio, GError **error)
 			"is no NVMe controller: its doorbells lie behind the %zu bytes of BAR 0",
 			size);
 	else
-		return words;
+		return bar;
 	return NULL;
 }
 
@@ -393,21 +393,21 @@ static bool read_ids(struct nvme *nvme, GError **error)
 static bool init(struct mp_vfio *vfio, const struct mp_engine_scratch *scratch,
 	void **state, GError **error)
 {
-	volatile uint32_t *words = registers(vfio, error);
+	struct mp_mmio *bar = registers(vfio, error);
 	struct nvme *nvme;
 	uint32_t low;
 
-	if (!words)
+	if (!bar)
 		return false;
 	g_assert(scratch && scratch->size >= SCRATCH && !(scratch->iova % PAGE));
-	low = words[REG_CAP_LOW / 4];
+	low = mp_mmio_read32(bar, REG_CAP_LOW);
 	nvme = g_new0(struct nvme, 1);
 	nvme->vfio = vfio;
-	nvme->words = words;
+	nvme->bar = bar;
 	nvme->scratch = *scratch;
 	nvme->entries = MIN(CAP_MQES(low) + 1, ENTRIES_MAX);
 	nvme->ready_ms = MAX(CAP_TO(low), 1) * TO_UNIT_MS;
-	nvme->stride = 1u << CAP_DSTRD(words[REG_CAP_HIGH / 4]);
+	nvme->stride = 1u << CAP_DSTRD(mp_mmio_read32(bar, REG_CAP_HIGH));
 	nvme->saved_cc = get(nvme, REG_CC);
 	nvme->saved_aqa = get(nvme, REG_AQA);
 	for (unsigned i = 0; i < 2; i++) {

@@ -10,14 +10,13 @@
 
 #include "vfio/vfio-private.h"
 
-volatile void *mp_vfio_bar(struct mp_vfio *vfio, unsigned n, size_t *size, GError **error)
+struct mp_mmio *mp_vfio_bar(struct mp_vfio *vfio, unsigned n, GError **error)
 {
 	struct vfio_region_info region = { .argsz = sizeof(region), .index = n };
 
 	g_assert(n < MP_VFIO_BARS);
-	*size = vfio->bars[n].size;
 	if (vfio->bars[n].memory)
-		return vfio->bars[n].memory;
+		return &vfio->bars[n];
 	if (ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, &region) < 0) {
 		mp_vfio_fail(vfio, "find its BARs", error);
 		return NULL;
@@ -38,9 +37,47 @@ volatile void *mp_vfio_bar(struct mp_vfio *vfio, unsigned n, size_t *size, GErro
 		mp_vfio_fail(vfio, "map its BAR", error);
 		return NULL;
 	}
-	vfio->bars[n].memory = memory;
-	*size = vfio->bars[n].size = region.size;
-	return memory;
+	vfio->bars[n] = (struct mp_mmio){ memory, region.size };
+	return &vfio->bars[n];
+}
+
+size_t mp_mmio_size(const struct mp_mmio *bar)
+{
+	return bar->size;
+}
+
+static volatile void *place(const struct mp_mmio *bar, size_t offset, size_t width)
+{
+	g_assert(!(offset % width) && offset < bar->size && bar->size - offset >= width);
+	return (volatile uint8_t *)bar->memory + offset;
+}
+
+uint32_t mp_mmio_read32(const struct mp_mmio *bar, size_t offset)
+{
+	volatile uint32_t *at = place(bar, offset, sizeof(*at));
+
+	return GUINT32_FROM_LE(*at);
+}
+
+void mp_mmio_write32(struct mp_mmio *bar, size_t offset, uint32_t value)
+{
+	volatile uint32_t *at = place(bar, offset, sizeof(*at));
+
+	*at = GUINT32_TO_LE(value);
+}
+
+uint64_t mp_mmio_read64(const struct mp_mmio *bar, size_t offset)
+{
+	volatile uint64_t *at = place(bar, offset, sizeof(*at));
+
+	return GUINT64_FROM_LE(*at);
+}
+
+void mp_mmio_write64(struct mp_mmio *bar, size_t offset, uint64_t value)
+{
+	volatile uint64_t *at = place(bar, offset, sizeof(*at));
+
+	*at = GUINT64_TO_LE(value);
 }
 
 static bool in_config(

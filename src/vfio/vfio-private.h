@@ -18,15 +18,17 @@ struct mp_vfio_mapping {
 	uint64_t iova, size;
 };
 
+struct mp_mmio {
+	void *memory; /* NULL: not mapped yet */
+	size_t size;
+};
+
 struct mp_vfio {
 	char *address;
 	int container, group, device; /* -1: not open */
 	struct vfio_device_info info;
 	struct vfio_region_info config;
-	struct {
-		void *memory; /* NULL: not mapped yet */
-		size_t size;
-	} bars[MP_VFIO_BARS];
+	struct mp_mmio bars[MP_VFIO_BARS];
 	struct vfio_irq_info irqs[3]; /* by enum mp_vfio_irq */
 	int *irq_fds;                 /* of the enabled vectors, or NULL */
 	unsigned irq_enabled;

@@ -42,11 +42,20 @@ const char *mp_vfio_address(const struct mp_vfio *vfio);
 
 /*
  * BAR N (0 to 5), mapped; NULL and an error where it is not memory, has no size or may not be
- * mapped.
- * Valid until the close. Little endian, to be read and written as volatile.
+ * mapped. Owned by VFIO, valid until the close.
  */
-volatile void *mp_vfio_bar(
-	struct mp_vfio *vfio, unsigned n, size_t *size, GError **error);
+struct mp_mmio;
+struct mp_mmio *mp_vfio_bar(struct mp_vfio *vfio, unsigned n, GError **error);
+size_t mp_mmio_size(const struct mp_mmio *bar);
+/*
+ * One access each, of that many bytes, not merged, not left out and not moved past another;
+ * what is little endian there is a number here. OFFSET is a multiple of the width and inside
+ * of the BAR, or the program ends: who takes it from the device checks it first.
+ */
+uint32_t mp_mmio_read32(const struct mp_mmio *bar, size_t offset);
+void mp_mmio_write32(struct mp_mmio *bar, size_t offset, uint32_t value);
+uint64_t mp_mmio_read64(const struct mp_mmio *bar, size_t offset);
+void mp_mmio_write64(struct mp_mmio *bar, size_t offset, uint64_t value);
 /* Configuration space as VFIO lets it be seen. WIDTH 1, 2 or 4 bytes. */
 bool mp_vfio_config_read(struct mp_vfio *vfio, unsigned offset, unsigned width,
 	uint32_t *value, GError **error);

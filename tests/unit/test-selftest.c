@@ -103,8 +103,8 @@ const char *mp_vfio_address(const struct mp_vfio *vfio G_GNUC_UNUSED)
 	return "0000:01:00.0";
 }
 
-volatile void *mp_vfio_bar(struct mp_vfio *vfio G_GNUC_UNUSED, unsigned n G_GNUC_UNUSED,
-	size_t *size G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+struct mp_mmio *mp_vfio_bar(struct mp_vfio *vfio G_GNUC_UNUSED, unsigned n G_GNUC_UNUSED,
+	GError **error G_GNUC_UNUSED)
 {
 	return NULL;
 }
