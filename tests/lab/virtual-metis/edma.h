@@ -32,19 +32,30 @@ struct edma_bus {
 	bool (*card_write)(void *user, uint64_t address, const void *data, size_t size);
 	/* A channel has been started: call edma_run() soon, not from in here. */
 	void (*kick)(void *user);
-	/* INTERRUPT (0 to 3 RD channels, 4 to 7 WR channels) has been signalled by a message
-	 * (IMWR): for the firmware, if it owns it. NULL: nobody listens. */
-	void (*signalled)(void *user, unsigned interrupt, bool aborted);
+	/* INTERRUPT (0 to 3 RD channels, 4 to 7 WR channels) is about to be signalled by a message
+	 * (IMWR). True: the firmware has sent one of its own, so none is written. NULL: nobody
+	 * listens. */
+	bool (*signalled)(void *user, unsigned interrupt, bool aborted);
 };
 
-/* Defects that a test wants, all off at first. They outlive a reset. */
+/* What a test wants otherwise, all off at first. It outlives a reset. */
 struct edma_defects {
+	/* Defects. */
 	bool drop_irq;     /* done and abort messages are not sent */
+	bool wrong_irq;    /* each message carries the data of the neighbouring channel */
 	bool wrong_data;   /* one bit of each transfer flips */
+	bool truncated;    /* the last four bytes of each transfer do not arrive */
+	bool overrun;      /* four bytes arrive behind each transfer */
 	bool stuck;        /* a started channel stays "running" for ever */
 	bool deaf;         /* the first doorbell after each enable is not heard */
 	bool wrong_status; /* data arrives, the channel says "aborted" */
 	bool lying;        /* nothing arrives, the channel says "done" */
+	/* What is not known of the silicon, the other way than the model does it by itself. */
+	bool status_kept;  /* the state in control1 is not cleared by writing control1 */
+	bool status_quiet; /* int_status shows only what LIE or RIE asks for */
+	bool mask_ignored; /* int_mask does not hold back messages */
+	bool power_off;    /* channels are without power until their pwr_en is written */
+	bool soft_reset_all; /* engine_en = 0 clears the channels' registers, and IMWR */
 };
 
 struct edma; /* opaque */
@@ -55,6 +66,8 @@ void edma_free(struct edma *edma);
 void edma_set_defects(struct edma *edma, const struct edma_defects *defects);
 /* Power-on state. */
 void edma_reset(struct edma *edma);
+/* The same, but for the addresses and data of the messages: a reset that does not reach them. */
+void edma_reset_keep_imwr(struct edma *edma);
 
 /* OFFSET into BAR 0, a multiple of 4, below EDMA_BAR_SIZE; others read as zero and ignore
  * writes. */
@@ -63,8 +76,9 @@ void edma_write(struct edma *edma, uint32_t offset, uint32_t value);
 
 /*
  * Moves at most BUDGET bytes (or descriptors, which count 64 each) for the channels that run.
- * True: some still run; call again. So a hostile list of descriptors costs time, never a
- * hang.
+ * True: some still run; call again, but let others in between: a hostile list of descriptors
+ * runs for ever, until its channel is stopped. May be called while it runs (a message that
+ * hits the card itself), as may edma_write() and the resets; edma_free() may not.
  */
 bool edma_run(struct edma *edma, size_t budget);
 

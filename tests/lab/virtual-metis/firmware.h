@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define FIRMWARE_MEMORY_SIZE (32u << 20) /* BAR 2 */
+#define FIRMWARE_MEMORY_BASE 0x08000000u /* where the card itself sees it */
 
 enum firmware_sticky { /* what a reset does not clear: window, IMWR */
 	FIRMWARE_STICKY_NONE,
@@ -23,6 +24,13 @@ enum firmware_sticky { /* what a reset does not clear: window, IMWR */
 
 enum firmware_dead { FIRMWARE_ALIVE, FIRMWARE_ZEROS, FIRMWARE_ONES };
 
+enum firmware_dma_vm {
+	FIRMWARE_DMA_VM_OFF,
+	FIRMWARE_DMA_VM_OWNER, /* the firmware sends the completion message itself */
+	FIRMWARE_DMA_VM_IMWR,  /* it points IMWR at the function's own MSI message */
+	FIRMWARE_DMA_VM_FLAG,  /* the flag is set, and nothing is behind it */
+};
+
 enum firmware_reset {
 	FIRMWARE_POWER_ON,
 	FIRMWARE_RESET_FLR,
@@ -31,15 +39,17 @@ enum firmware_reset {
 };
 
 struct firmware_options {
-	const char *version; /* "1.3.2", "1.6.0", "1.7.0": a preset of what follows */
+	unsigned major, minor; /* in the control block */
 	bool header;         /* magic 0xfd1f at 0 (newer ones) */
-	bool dma_vm; /* the flag is set, and the firmware owns the completion message */
+	bool descriptors;    /* says where the descriptor area is (newer ones) */
+	enum firmware_dma_vm dma_vm; /* not off: the flag is set */
 	enum firmware_sticky sticky;
 	bool window_latched; /* target is taken at ctrl 0 -> 1 only ("edge"); false: "level" */
 	bool stale_msi; /* sends by the message that was there when the window was armed */
 	unsigned settle_ms; /* after a reset the magic numbers are absent for so long */
 	unsigned heartbeat_ms; /* an event while the window is armed; 0: none */
 	enum firmware_dead dead;
+	bool beyond_granted; /* sends vector N though fewer are granted; false: vector 0 then */
 	bool wedge_after_flr; /* after an FLR it does not come back until a bus reset */
 };
 
@@ -53,15 +63,22 @@ struct firmware_bus {
 	void (*message)(void *user, uint64_t address, uint32_t data);
 	/* The MSI capability as it is now; false: it is off. */
 	bool (*msi_message)(void *user, uint64_t *address, uint32_t *data);
+	/* Vectors granted in it, 1 to 32; NULL: 32. */
+	unsigned (*msi_granted)(void *user);
+	/* Writes a register of the eDMA, by its offset in BAR 0. NULL: cannot. */
+	void (*edma_write)(void *user, uint32_t offset, uint32_t value);
 };
 
 struct firmware;
 
-/* MEMORY of FIRMWARE_MEMORY_SIZE bytes is the caller's and outlives it. */
+/*
+ * MEMORY of FIRMWARE_MEMORY_SIZE bytes is the caller's and outlives it. OPTIONS and BUS are
+ * copied. It is off until the first firmware_reset(). NULL: out of memory.
+ */
 struct firmware *firmware_new(uint8_t *memory, const struct firmware_options *options,
 	const struct firmware_bus *bus);
 void firmware_free(struct firmware *firmware);
-/* False: no such version. */
+/* False: no such version. What a version does not decide (DEAD, STICKY...) becomes zero. */
 bool firmware_preset(const char *version, struct firmware_options *options);
 /* True: IMWR of the eDMA is to be cleared by this reset too. */
 bool firmware_reset(struct firmware *firmware, enum firmware_reset kind, uint64_t now_ms);
