@@ -38,6 +38,7 @@ struct mp_host {
 	struct mp_memory *memory; /* memory.h: RAM, hugepages, NUMA, memlock */
 	struct mp_guests *guests; /* vm.h: VM configurations, mappings, reservations */
 	struct mp_setup *setup;   /* setup.h: what this program did before */
+	struct mp_cards *cards; /* card.h: what is inside cards */
 	struct mp_selftests *selftests; /* selftest-last.h: what self-tests found */
 
 	/* Owned storage behind all of the above; used through the functions below. */
@@ -98,6 +99,8 @@ void mp_probe_use(struct mp_host *host, struct mp_root *root);
 void mp_probe_memory(struct mp_host *host, struct mp_root *root);
 void mp_probe_guests(struct mp_host *host, struct mp_root *root);
 void mp_probe_setup(struct mp_host *host, struct mp_root *root);
+void mp_probe_cards(
+	struct mp_host *host, struct mp_root *root); /* after pci, with details */
 void mp_probe_selftest(struct mp_host *host, struct mp_root *root);
 
 #endif

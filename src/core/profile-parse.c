@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/card.h"
 #include "core/error.h"
 #include "core/fact.h"
 #include "core/profile.h"
@@ -201,6 +202,7 @@ static const struct mp_yaml_shape profile_shape = {
 			{ "modules", MP_YAML_TEXTS, AT(modules) },
 			{ "drivers", MP_YAML_TEXTS, AT(drivers) },
 			{ "engine", MP_YAML_TEXT, AT(engine), .words = engines },
+			{ "state", MP_YAML_TEXT, AT(state), .words = mp_card_kinds },
 			{ "interrupts", MP_YAML_MAP, .required = true,
 				.shape = &interrupts },
 			{ "reset", MP_YAML_MAP, .shape = &reset },
@@ -237,6 +239,7 @@ void mp_profile_free(struct mp_profile *profile)
 	g_free(profile->name);
 	g_free(profile->title);
 	g_free(profile->engine);
+	g_free(profile->state);
 	g_free(profile->guest_driver_min);
 	g_array_unref(profile->ids);
 	g_array_unref(profile->classes);

@@ -41,6 +41,7 @@ struct mp_profile {
 	GPtrArray *modules; /* char *: kernel modules of the host driver ("metis") */
 	GPtrArray *drivers; /* char *: PCI driver names in sysfs ("axl") */
 	char *engine;       /* self-test engine, or NULL */
+	char *state;        /* what can be read of its inside (card.h), or NULL */
 	enum mp_irq_delivery irq_delivery;
 	unsigned irq_vectors; /* vectors the card wants; 0: not said */
 	GPtrArray *reset;     /* char *: preferred reset methods, best first */
