@@ -54,7 +54,7 @@ struct edma_defects {
 	bool status_kept;  /* the state in control1 is not cleared by writing control1 */
 	bool status_quiet; /* int_status shows only what LIE or RIE asks for */
 	bool mask_ignored; /* int_mask does not hold back messages */
-	bool power_off;    /* channels are without power until their pwr_en is written */
+	bool power_off; /* after a reset, channels are without power until pwr_en is 1 */
 	bool soft_reset_all; /* engine_en = 0 clears the channels' registers, and IMWR */
 };
 
