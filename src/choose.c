@@ -16,7 +16,7 @@ void mp_choice_clear(struct mp_choice *choice)
 	g_clear_pointer(&choice->missing, g_ptr_array_unref);
 }
 
-static void want(struct mp_choice *choice, struct mp_pci *device)
+void mp_choice_want(struct mp_choice *choice, struct mp_pci *device)
 {
 	if (!g_ptr_array_find(choice->wanted, device, NULL))
 		g_ptr_array_add(choice->wanted, device);
@@ -40,7 +40,7 @@ static bool choose_by_address(
 		uint8_t bus, slot, function;
 
 		if (device) {
-			want(choice, device);
+			mp_choice_want(choice, device);
 			continue;
 		}
 		if (!mp_pci_parse_bdf(*bdf, &domain, &bus, &slot, &function)) {
@@ -68,7 +68,7 @@ static bool choose_by_id(const struct mp_host *host, const char *id,
 		struct mp_pci *candidate = host->devices->pdata[i];
 
 		if (candidate->vendor == vendor && candidate->device == device)
-			want(choice, candidate);
+			mp_choice_want(choice, candidate);
 	}
 	if (choice->wanted->len == before)
 		miss(choice, "a device with id %04x:%04x (--id)", vendor, device);
@@ -80,7 +80,7 @@ static void choose_by_profile(const struct mp_host *host,
 {
 	for (guint i = 0; i < host->devices->len; i++)
 		if (mp_profile_fits(profile, host->devices->pdata[i]))
-			want(choice, host->devices->pdata[i]);
+			mp_choice_want(choice, host->devices->pdata[i]);
 	if (!choice->wanted->len)
 		miss(choice, "a device that profile %s fits (--profile)", profile->name);
 }
@@ -93,7 +93,7 @@ static void choose_by_config(const struct mp_host *host, const struct mp_config 
 		struct mp_pci *device = mp_host_device(host, pin->address);
 
 		if (device)
-			want(choice, device);
+			mp_choice_want(choice, device);
 		else
 			miss(choice, "%s (%s)", pin->address, config->source);
 	}
@@ -106,7 +106,7 @@ static void choose_by_vm(const struct mp_vm *vm, struct mp_choice *choice)
 		const struct mp_hostpci *line = vm->hostpci->pdata[i];
 
 		for (guint d = 0; d < line->devices->len; d++)
-			want(choice, line->devices->pdata[d]);
+			mp_choice_want(choice, line->devices->pdata[d]);
 	}
 }
 

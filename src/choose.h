@@ -51,6 +51,8 @@ struct mp_choice {
 };
 
 void mp_choice_init(struct mp_choice *choice);
+/* Adds DEVICE to those that are wanted, once. */
+void mp_choice_want(struct mp_choice *choice, struct mp_pci *device);
 void mp_choice_clear(struct mp_choice *choice);
 typedef struct mp_choice mp_choice;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(mp_choice, mp_choice_clear)

@@ -21,6 +21,7 @@ static const struct mp_cmd *const commands[] = {
 	&mp_cmd_status,
 	&mp_cmd_rollback,
 	&mp_cmd_history,
+	&mp_cmd_vm,
 	&mp_cmd_hook,
 	&mp_cmd_repin,
 	&mp_cmd_bind,

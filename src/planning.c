@@ -368,7 +368,8 @@ struct mp_planning *mp_planning_make(
 	};
 	if (!check_together(&planning->wish, error))
 		return NULL;
-	planning->plan = mp_plan_make(&planning->wish);
+	planning->plan = options->vm_alone ? mp_plan_make_vm(&planning->wish)
+					   : mp_plan_make(&planning->wish);
 	if (planning->plan->failure) {
 		g_set_error(error, MP_ERROR, MP_ERROR_IO, "%s; nothing was changed",
 			planning->plan->failure);

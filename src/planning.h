@@ -16,6 +16,7 @@ struct mp_planning_options {
 	char **force;
 	gboolean hook;
 	bool repin; /* the cards of the configuration, wherever they are now */
+	bool vm_alone; /* the VM and the mapping, and nothing of the host */
 };
 
 #define MP_OPTIONS_PLANNING(options)                                                     \

@@ -54,6 +54,10 @@ _metis_passthrough_options() {
 		;;
 	rollback) printf '%s\n' --all -y --yes --force --sysroot -h --help ;;
 	history) printf '%s\n' -f --format --sysroot --color -h --help ;;
+	vm)
+		printf '%s\n' -d --device --id -p --profile --mapping -y --yes --strict \
+			-v --verbose -f --format --sysroot --color -h --help
+		;;
 	hook) printf '%s\n' --sysroot -h --help ;;
 	repin) printf '%s\n' -y --yes -v --verbose -f --format --sysroot --color -h --help ;;
 	bind) printf '%s\n' -g --group --force -t --timeout -h --help ;;
@@ -75,7 +79,7 @@ _metis_passthrough_values() {
 	bind:-t | unbind:-t | *:--timeout | selftest:-n | selftest:--rounds | selftest:-b | selftest:--bytes) ;;
 	selftest:-e | selftest:--engine) printf '%s\n' edu nvme ;;
 	selftest:-c | selftest:--case) _metis_passthrough_cases "$3" ;;
-	preflight:-f | preflight:--format | selftest:-f | selftest:--format) printf '%s\n' text json junit ;;
+	preflight:-f | preflight:--format | vm:-f | vm:--format | selftest:-f | selftest:--format) printf '%s\n' text json junit ;;
 	*:-f | *:--format) printf '%s\n' text json ;;
 	*:--color) printf '%s\n' auto always never ;;
 	*:--binding) printf '%s\n' auto ids address ;;
@@ -105,7 +109,7 @@ _metis_passthrough() {
 	COMPREPLY=()
 	if [ ${#words[@]} -le 2 ]; then
 		mapfile -t COMPREPLY < <(
-			compgen -W 'list preflight explain snapshot plan setup status rollback history hook repin bind unbind selftest -h --help -V --version' -- "$cur"
+			compgen -W 'list preflight explain snapshot plan setup status rollback history vm hook repin bind unbind selftest -h --help -V --version' -- "$cur"
 		)
 		return
 	fi
@@ -113,7 +117,7 @@ _metis_passthrough() {
 	prev=${words[-2]}
 	candidates=$(_metis_passthrough_values "$verb" "$prev" "${words[0]}")
 	code=$?
-	if [ "$code" -eq 2 ] || [[ $prev =~ ^(-p|--profile|--vm)$ && $cur == */* ]]; then
+	if [ "$code" -eq 2 ] || [[ $prev =~ ^(-p|--profile|--vm|check)$ && $cur == */* ]]; then
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -121,6 +125,10 @@ _metis_passthrough() {
 	if [ "$code" -eq 1 ]; then
 		if [ "$verb" = explain ] && [[ $cur != -* ]]; then
 			candidates=$(_metis_passthrough_checks "${words[0]}")
+		elif [ "$verb" = vm ] && [ ${#words[@]} -eq 3 ] && [[ $cur != -* ]]; then
+			candidates='check apply'
+		elif [ "$verb" = vm ] && [[ $cur != -* ]]; then
+			candidates=$(_metis_passthrough_vms)
 		elif [ "$verb" = hook ] && [[ $cur != -* ]]; then
 			candidates="$(_metis_passthrough_vms) pre-start post-start pre-stop post-stop"
 		else

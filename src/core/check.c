@@ -139,9 +139,12 @@ static void run_one(struct mp_check_ctx *ctx, const struct mp_check *check)
 void mp_checks_run(struct mp_check_ctx *ctx, const char *glob)
 {
 	const struct mp_pci *device = ctx->device;
+	const struct mp_vm *vm = ctx->vm;
 	size_t n;
 	const struct mp_check *const *all = mp_checks_all(&n);
 
+	ctx->vm_file = vm;
+	ctx->vm = vm ? vm->next : NULL;
 	for (size_t i = 0; i < n; i++) {
 		if (glob && !g_pattern_match_simple(glob, all[i]->id))
 			continue;
@@ -158,4 +161,5 @@ void mp_checks_run(struct mp_check_ctx *ctx, const char *glob)
 		}
 	}
 	ctx->device = device;
+	ctx->vm = vm;
 }

@@ -35,7 +35,10 @@ struct mp_check_ctx {
 	GPtrArray *wanted;  /* struct mp_pci *: the devices asked about; maybe empty */
 	GPtrArray *missing; /* char *: asked about, but not on this host:
 	                                     "0000:86:00.0 (--device)"; NULL: none */
-	const struct mp_vm *vm;       /* MP_SCOPE_VM, NULL when no VM was named */
+	/* MP_SCOPE_VM, NULL when no VM was named. While a check runs: the VM as its next start
+	 * will see it (vm->next), because that is when any of it counts. */
+	const struct mp_vm *vm;
+	const struct mp_vm *vm_file;  /* set by mp_checks_run(): as its file is now */
 	GPtrArray *findings;          /* output, struct mp_finding */
 	const struct mp_check *check; /* the row that runs */
 };

@@ -30,6 +30,17 @@ static void remark_free(void *data)
 	g_free(remark);
 }
 
+static void vm_option_free(void *data)
+{
+	struct mp_plan_vm_option *option = data;
+
+	g_free(option->key);
+	g_free(option->value);
+	g_free(option->now);
+	g_free(option->why);
+	g_free(option);
+}
+
 static struct mp_plan *plan_new(void)
 {
 	struct mp_plan *plan = g_new0(struct mp_plan, 1);
@@ -38,6 +49,7 @@ static struct mp_plan *plan_new(void)
 	plan->steps = g_ptr_array_new_with_free_func((GDestroyNotify)mp_step_free);
 	plan->obstacles = g_ptr_array_new_with_free_func(remark_free);
 	plan->notes = g_ptr_array_new_with_free_func(remark_free);
+	plan->vm_options = g_ptr_array_new_with_free_func(vm_option_free);
 	plan->taken = g_ptr_array_new_with_free_func(g_free);
 	plan->profiles = g_ptr_array_new_with_free_func((GDestroyNotify)mp_profile_free);
 	plan->stale_why = g_ptr_array_new_with_free_func(g_free);
@@ -53,6 +65,7 @@ void mp_plan_free(struct mp_plan *plan)
 	g_ptr_array_unref(plan->steps);
 	g_ptr_array_unref(plan->obstacles);
 	g_ptr_array_unref(plan->notes);
+	g_ptr_array_unref(plan->vm_options);
 	g_ptr_array_unref(plan->taken);
 	g_ptr_array_unref(plan->stale_why);
 	g_ptr_array_unref(plan->profiles);
@@ -351,5 +364,24 @@ struct mp_plan *mp_plan_make(const struct mp_wish *asked)
 	note_pending(plan);
 	g_ptr_array_unref(wish.devices);
 	g_ptr_array_unref(wish.profiles);
+	return plan;
+}
+
+struct mp_plan *mp_plan_make_vm(const struct mp_wish *asked)
+{
+	struct mp_plan *plan = plan_new();
+	struct mp_wish wish = *asked;
+
+	wish.asked = asked->devices->len;
+	if (!wish.devices->len)
+		mp_plan_add_obstacle(plan, "host",
+			"name it: --device BDF (`metis-passthrough list` shows them)",
+			"no device to pass through is named, and the configuration has none");
+	mp_plan_simulate(plan, &wish);
+	mp_plan_use(plan, &wish);
+	/* Who takes the card at the next boot is not what this is about. */
+	g_ptr_array_set_size(plan->taken, 0);
+	mp_plan_mapping(plan, &wish);
+	mp_plan_vm(plan, &wish);
 	return plan;
 }

@@ -29,6 +29,9 @@ struct mp_wish {
 	const char *vm;           /* VMID or NULL: no VM is changed */
 	const char *mapping;      /* name of a resource mapping or NULL */
 	bool hook;                /* install the hookscript for vm */
+	/* A VM that is not of the host, instead of vm: its options are planned
+	 * (plan->vm_options), no step is made. NULL: none. */
+	const struct mp_vm *vm_config;
 };
 
 /* A file as it shall be. */
@@ -59,6 +62,13 @@ struct mp_plan_remark {
 	char *remedy;  /* what to do, or NULL */
 };
 
+/* An option that the VM shall have, whether it has it already or not. */
+struct mp_plan_vm_option {
+	char *key, *value;
+	char *now; /* from its next start on as things are, or NULL: not set */
+	char *why;
+};
+
 /* What a device would get from the files, simulated. */
 struct mp_plan_taken {
 	const struct mp_pci *device;
@@ -71,6 +81,7 @@ struct mp_plan {
 	GPtrArray *steps;     /* struct mp_step, ordered; empty: nothing to do */
 	GPtrArray *obstacles; /* struct mp_plan_remark: one forbids the whole plan */
 	GPtrArray *notes; /* struct mp_plan_remark: also what is deliberately not done */
+	GPtrArray *vm_options; /* struct mp_plan_vm_option */
 	GPtrArray *taken; /* struct mp_plan_taken: wanted devices, and all that change */
 	char *binding; /* "ids" or "address": what was chosen; "none": nothing of ours is
 	                  needed, because other files bind all cards */
@@ -94,6 +105,9 @@ struct mp_plan {
  * the devices of WISH stay set up: they count as wanted too. The plan borrows from WISH.
  */
 struct mp_plan *mp_plan_make(const struct mp_wish *wish);
+/* The same for the VM and the mapping of WISH alone: no file of the host, and only the devices
+ * of WISH. What forbids handing them over is an obstacle here, too. */
+struct mp_plan *mp_plan_make_vm(const struct mp_wish *wish);
 void mp_plan_free(struct mp_plan *plan);
 typedef struct mp_plan mp_plan;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_plan, mp_plan_free)

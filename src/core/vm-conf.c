@@ -346,9 +346,13 @@ static struct mp_vm *with_pending(struct mp_host *host, struct mp_vm *vm)
 	g_autoptr(GString) text = g_string_new(NULL);
 	bool pending = false;
 
-	for (guint i = 0; i < vm->pending->len; i++)
-		pending = pending ||
-			  !((const struct mp_vm_line *)vm->pending->pdata[i])->problem;
+	for (guint i = 0; i < vm->pending->len; i++) {
+		const struct mp_vm_line *line = vm->pending->pdata[i];
+
+		/* A device that is not given counts, too: see take_dropped(). */
+		pending = pending || !line->problem ||
+			  g_str_has_prefix(line->key, "hostpci");
+	}
 	if (!pending)
 		return vm;
 	for (guint i = 0; i < vm->lines->len; i++) {
@@ -364,6 +368,25 @@ static struct mp_vm *with_pending(struct mp_host *host, struct mp_vm *vm)
 			g_string_append_printf(text, "%s: %s\n", line->key, line->value);
 	}
 	return mp_vm_parse(host, vm->id, vm->source, text->str, text->len);
+}
+
+/* What PVE drops is dropped at the next start too, and a line that waits can be wrong. */
+static void take_dropped(struct parser *p)
+{
+	const struct mp_vm *vm = p->vm;
+
+	if (vm->next == vm)
+		return;
+	for (guint i = 0; i < vm->hostpci->len; i++)
+		if (((const struct mp_hostpci *)vm->hostpci->pdata[i])->problem)
+			g_ptr_array_add(vm->next->hostpci, vm->hostpci->pdata[i]);
+	p->vm = vm->next;
+	for (guint i = 0; i < vm->pending->len; i++) {
+		const struct mp_vm_line *line = vm->pending->pdata[i];
+
+		if (line->problem && g_str_has_prefix(line->key, "hostpci"))
+			parse_hostpci(p, line);
+	}
 }
 
 struct mp_vm *mp_vm_parse(struct mp_host *host, const char *id, const char *source,
@@ -415,5 +438,6 @@ struct mp_vm *mp_vm_parse(struct mp_host *host, const char *id, const char *sour
 	}
 	take_values(&p);
 	vm->next = with_pending(host, vm);
+	take_dropped(&p);
 	return vm;
 }

@@ -33,6 +33,7 @@ struct mp_preflight_report {
 	const char *vm;      /* or NULL */
 	GPtrArray *findings; /* struct mp_finding */
 	const char *only;    /* the GLOB that chose the checks, or NULL: all were run */
+	bool vm_alone;       /* `vm check`: the answer is about the VM */
 	bool strict;
 	unsigned counts[MP_SEVERITIES]; /* waived findings are counted as info */
 	int exit_code;

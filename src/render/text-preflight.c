@@ -122,6 +122,20 @@ static const struct mp_finding *nearest_warning(const struct mp_preflight_report
 	return NULL;
 }
 
+static char *about_vm(const struct mp_preflight_report *report,
+	const struct mp_finding *warning, guint unknown)
+{
+	if (warning)
+		return clause(warning);
+	if (unknown)
+		return g_strdup_printf(
+			"nothing found that keeps VM %s from its start, but not all could be "
+			"looked at",
+			report->vm);
+	return g_strdup_printf("nothing in its configuration keeps VM %s from %s", report->vm,
+		report->wanted->len ? "its card" : "its start; it is given no card");
+}
+
 static char *answer(const struct mp_preflight_report *report)
 {
 	const struct mp_finding *blocking = first_of(report, &sections[0]);
@@ -133,6 +147,8 @@ static char *answer(const struct mp_preflight_report *report)
 		return clause(blocking);
 	if (report->exit_code != MP_EXIT_OK)
 		return g_strdup("with --strict, warnings and unknowns block too");
+	if (report->vm_alone)
+		return about_vm(report, warning, unknown);
 	if (report->only)
 		return g_strdup_printf(
 			"nothing blocks %s among the checks '%s', the only ones run",

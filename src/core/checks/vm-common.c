@@ -72,7 +72,7 @@ struct mp_finding *mp_points_say(struct mp_points *points, struct mp_check_ctx *
 
 static bool is_of_host(const struct mp_check_ctx *ctx)
 {
-	return mp_host_vm(ctx->host, ctx->vm->id) == ctx->vm;
+	return mp_host_vm(ctx->host, ctx->vm->id) == ctx->vm_file;
 }
 
 char *mp_vm_how_to_set(const struct mp_check_ctx *ctx, const char *key, const char *value)

@@ -48,32 +48,49 @@ static char *how_to_repair(const struct mp_check_ctx *ctx, const struct mp_vm_li
 		line->line, ctx->vm->source);
 }
 
+static void judge_lines(
+	const struct mp_check_ctx *ctx, struct mp_points *points, const GPtrArray *lines)
+{
+	const char *id = ctx->vm->id;
+
+	for (guint i = 0; i < lines->len; i++) {
+		const struct mp_vm_line *line = lines->pdata[i];
+
+		if (!line->problem)
+			continue;
+		mp_points_add(points, decides_passthrough(line) ? MP_FAIL : MP_WARN,
+			how_to_repair(ctx, line),
+			"Proxmox VE drops line %u of VM %s without an error, \"%s%s%s\": %s",
+			line->line, id, line->key, *line->key ? ": " : "", line->value,
+			line->problem);
+	}
+}
+
 void mp_check_vm_config_valid(struct mp_check_ctx *ctx)
 {
-	const struct mp_vm *vm = ctx->vm;
+	const struct mp_vm *vm = ctx->vm_file;
+	const char *lock = mp_vm_get(vm, "lock");
 	struct mp_points points;
 	g_autofree char *fine = g_strdup_printf(
 		"Proxmox VE takes every line of VM %s that was looked at", vm->id);
 	struct mp_finding *finding;
 
 	mp_points_init(&points);
-	for (guint i = 0; i < vm->lines->len; i++) {
-		const struct mp_vm_line *line = vm->lines->pdata[i];
-
-		if (!line->problem)
-			continue;
-		mp_points_add(&points, decides_passthrough(line) ? MP_FAIL : MP_WARN,
-			how_to_repair(ctx, line),
-			"Proxmox VE drops line %u of VM %s without an error, \"%s%s%s\": %s",
-			line->line, vm->id, line->key, *line->key ? ": " : "",
-			line->value, line->problem);
-	}
+	judge_lines(ctx, &points, vm->lines);
+	judge_lines(ctx, &points, vm->pending);
 	for (guint i = 0; i < vm->problems->len; i++)
 		mp_points_add(&points, MP_WARN, g_strdup("remove or rename it"),
 			"VM %s: %s", vm->id, (const char *)vm->problems->pdata[i]);
 	if (vm->is_template)
 		mp_points_add(&points, MP_WARN, g_strdup("clone it and judge the clone"),
 			"VM %s is a template and cannot be started", vm->id);
+	if (lock)
+		mp_points_add(&points, MP_WARN,
+			g_strdup_printf("wait until that is over; if nothing runs any more: "
+					"qm unlock %s",
+				vm->id),
+			"VM %s is locked (%s): Proxmox VE neither starts nor changes it",
+			vm->id, lock);
 	for (guint i = 0; i < vm->notes->len; i++)
 		mp_points_add(&points, MP_INFO, NULL, "VM %s: %s", vm->id,
 			(const char *)vm->notes->pdata[i]);

@@ -68,6 +68,35 @@ static void judge_device(const struct mp_check_ctx *ctx, struct mp_points *point
 			entry->index, ctx->vm->id, device->bdf);
 }
 
+/* Integrated graphics in the old way: parse_hostpci_devices() of PVE::QemuServer::PCI. */
+static void judge_igd(const struct mp_check_ctx *ctx, struct mp_points *points,
+	const struct mp_hostpci *entry, const char *key)
+{
+	const struct mp_pci *first =
+		entry->devices->len ? entry->devices->pdata[0] : NULL;
+	const char *vga = mp_vm_get(ctx->vm, "vga");
+	bool none = vga && (!strcmp(vga, "none") || g_str_has_prefix(vga, "none,") ||
+				   strstr(vga, "type=none"));
+
+	if (!entry->legacy_igd)
+		return;
+	if (ctx->vm->q35)
+		mp_points_add(points, MP_FAIL,
+			g_strdup("leave legacy-igd out, or use the i440fx machine"),
+			"VM %s does not start: legacy-igd of %s needs the i440fx machine",
+			ctx->vm->id, key);
+	if (first && (first->domain || first->bus || first->slot != 2 || first->function))
+		mp_points_add(points, MP_FAIL,
+			g_strdup_printf("leave legacy-igd out of %s", key),
+			"VM %s does not start: legacy-igd of %s is for 0000:00:02.0 only, and "
+			"this is %s",
+			ctx->vm->id, key, first->bdf);
+	if (!none)
+		mp_points_add(points, MP_FAIL, mp_vm_how_to_set(ctx, "vga", "none"),
+			"VM %s does not start: legacy-igd of %s needs vga: none",
+			ctx->vm->id, key);
+}
+
 /* What PVE would say of one line at the start of the VM, and what it would not say. */
 static void judge_entry(const struct mp_check_ctx *ctx, struct mp_points *points,
 	const struct mp_hostpci *entry, GHashTable *taken)
@@ -110,6 +139,12 @@ static void judge_entry(const struct mp_check_ctx *ctx, struct mp_points *points
 				"VM %s does not start: %s is assigned more than once",
 				vm->id, device->bdf);
 	}
+	judge_igd(ctx, points, entry, key);
+	if (entry->mdev && !entry->mapping && entry->devices->len > 1)
+		mp_points_add(points, MP_FAIL,
+			g_strdup_printf("name one function in %s", key),
+			"VM %s does not start: mdev of %s cannot be of several functions",
+			vm->id, key);
 	if (!entry->mapping && !one_card(entry->devices))
 		mp_points_add(points, MP_WARN, g_strdup("use one hostpciN for each card"),
 			"%s of VM %s joins different cards into one multifunction device",

@@ -70,6 +70,8 @@ void mp_check_vm_machine(struct mp_check_ctx *ctx)
 {
 	const struct mp_vm *vm = ctx->vm;
 	g_autofree char *fine = NULL;
+	const char *kvm = mp_vm_get(vm, "kvm");
+	bool accelerated = true;
 	struct mp_points points;
 	struct mp_finding *finding;
 
@@ -96,6 +98,11 @@ void mp_check_vm_machine(struct mp_check_ctx *ctx)
 				vm->id);
 	}
 	judge_aw_bits(ctx, &points);
+	if (kvm && mp_prop_parse_bool(kvm, &accelerated) && !accelerated)
+		mp_points_add(&points, MP_WARN, mp_vm_how_to_delete(ctx, "kvm"),
+			"VM %s runs without KVM (kvm: 0): its CPUs are emulated, and each "
+			"interrupt of the card goes through QEMU",
+			vm->id);
 	fine = g_strdup_printf("VM %s has the machine %s, which fits its devices", vm->id,
 		machine_text(vm));
 	finding = mp_points_say(&points, ctx, MP_PASS, fine);
@@ -178,7 +185,7 @@ static void judge_host_memory(struct mp_check_ctx *ctx, struct mp_points *points
 			" MiB of RAM and the "
 			"host has %" G_GUINT64_FORMAT " MiB",
 			vm->id, vm->memory_mib, memory->total / MP_MIB);
-	else if (!vm->running && !huge && memory->available && wanted > memory->available)
+	else if (!ctx->vm_file->running && !huge && memory->available && wanted > memory->available)
 		mp_points_add(points, MP_WARN,
 			g_strdup("stop other guests or give the VM less memory"),
 			"VM %s pins %" G_GUINT64_FORMAT

@@ -17,15 +17,21 @@ struct vm_plan {
 	const struct mp_vm *vm;   /* as it is */
 	const struct mp_vm *next; /* as its next start would see it */
 	const char *subject;      /* "VM 101" */
-	GPtrArray *keys, *values; /* char *: what shall be */
 	GPtrArray *claimed;       /* struct mp_hostpci *: lines that belong to a card */
 	bool taken[MP_VM_HOSTPCI_MAX];
 };
 
-static void want(struct vm_plan *v, const char *key, const char *value)
+static void want(struct vm_plan *v, const char *key, const char *value, const char *why)
 {
-	g_ptr_array_add(v->keys, g_strdup(key));
-	g_ptr_array_add(v->values, g_strdup(value));
+	struct mp_plan_vm_option *option = g_new(struct mp_plan_vm_option, 1);
+
+	*option = (struct mp_plan_vm_option){
+		.key = g_strdup(key),
+		.value = g_strdup(value),
+		.now = g_strdup(mp_vm_get(v->next, key)),
+		.why = g_strdup(why),
+	};
+	g_ptr_array_add(v->plan->vm_options, option);
 }
 
 /* --- may it be changed at all --- */
@@ -118,7 +124,9 @@ static void plan_machine(struct vm_plan *v, bool express)
 			"its machine is '%s', which has no q35 counterpart", now);
 		return;
 	}
-	want(v, "machine", value);
+	want(v, "machine", value,
+		"the chipset with a PCI Express bus: on the default one the guest sees a "
+		"plain PCI card, without its extended configuration space and its link");
 	if (v->next->q35)
 		return;
 	mp_plan_add_note(v->plan, v->subject,
@@ -266,7 +274,12 @@ static void plan_card(struct vm_plan *v, const struct mp_plan_card *card)
 	key = g_strdup_printf("hostpci%d", index);
 	value = mp_vm_hostpci_for(
 		line, card->functions, card->path, v->wish->mapping, is_express(card));
-	want(v, key, value);
+	want(v, key, value,
+		is_express(card)
+			? "the card, behind a PCI Express root port of its own; Proxmox VE "
+			  "binds it to vfio-pci, resets and reserves it at each start"
+			: "the card; Proxmox VE binds it to vfio-pci and reserves it at each "
+			  "start");
 }
 
 /* --- other VMs --- */
@@ -306,7 +319,9 @@ static void plan_memory(struct vm_plan *v)
 {
 	const char *hugepages = v->wish->config->hugepages;
 
-	want(v, "balloon", "0");
+	want(v, "balloon", "0",
+		"VFIO pins all of the guest's RAM for the card's DMA: a balloon gets nothing "
+		"back");
 	if (v->next->hotplug_memory)
 		mp_plan_add_note(v->plan, v->subject,
 			"it has memory hotplug: RAM that is taken out is unmapped under the "
@@ -317,8 +332,9 @@ static void plan_memory(struct vm_plan *v)
 		return;
 	if (strcmp(hugepages, "off") != 0) {
 		if (!v->next->numa)
-			want(v, "numa", "1");
-		want(v, "hugepages", hugepages);
+			want(v, "numa", "1", "hugepages need it, or the VM does not start");
+		want(v, "hugepages", hugepages,
+			"as the configuration says: fewer and larger pages to pin");
 		return;
 	}
 	if (v->next->hugepages)
@@ -392,14 +408,14 @@ static void add_step(struct vm_plan *v)
 	g_autoptr(GPtrArray) keys = g_ptr_array_new();
 	g_autoptr(GPtrArray) values = g_ptr_array_new();
 
-	for (guint i = 0; i < v->keys->len; i++) {
-		const char *key = v->keys->pdata[i], *value = v->values->pdata[i];
+	for (guint i = 0; i < v->plan->vm_options->len; i++) {
+		const struct mp_plan_vm_option *option = v->plan->vm_options->pdata[i];
 
-		promise(v, key, value);
-		if (!g_strcmp0(mp_vm_get(v->next, key), value))
+		promise(v, option->key, option->value);
+		if (!g_strcmp0(option->now, option->value))
 			continue;
-		g_ptr_array_add(keys, (gpointer)key);
-		g_ptr_array_add(values, (gpointer)value);
+		g_ptr_array_add(keys, option->key);
+		g_ptr_array_add(values, option->value);
 	}
 	if (!keys->len)
 		return;
@@ -440,34 +456,39 @@ static void plan_vm(struct vm_plan *v)
 	}
 	plan_memory(v);
 	if (v->wish->hook)
-		want(v, "hookscript", MP_HOOK_VOLUME);
-	add_step(v);
+		want(v, "hookscript", MP_HOOK_VOLUME,
+			"looks at the card before each start, and refuses one that cannot "
+			"work");
+	if (!v->wish->vm_config)
+		add_step(v);
+}
+
+/* The VM of this node that is meant; NULL: it cannot be changed, and it was said why. */
+static const struct mp_vm *find_vm(struct vm_plan *v)
+{
+	if (!mp_plan_has_pve(v->plan, v->wish, v->subject))
+		return NULL;
+	v->vm = mp_host_vm(v->wish->host, v->wish->vm);
+	if (!v->vm) {
+		say_missing(v);
+		return NULL;
+	}
+	return may_be_changed(v) ? v->vm : NULL;
 }
 
 void mp_plan_vm(struct mp_plan *plan, const struct mp_wish *wish)
 {
 	g_autofree char *subject = NULL;
-	struct vm_plan v = { .plan = plan, .wish = wish };
+	struct vm_plan v = { .plan = plan, .wish = wish, .vm = wish->vm_config };
 
-	if (!wish->vm)
+	if (!wish->vm && !wish->vm_config)
 		return;
-	subject = g_strdup_printf("VM %s", wish->vm);
+	subject = g_strdup_printf("VM %s", v.vm ? v.vm->id : wish->vm);
 	v.subject = subject;
-	if (!mp_plan_has_pve(plan, wish, subject))
-		return;
-	v.vm = mp_host_vm(wish->host, wish->vm);
-	if (!v.vm) {
-		say_missing(&v);
-		return;
-	}
-	if (!may_be_changed(&v))
+	if (!v.vm && !find_vm(&v))
 		return;
 	v.next = v.vm->next;
-	v.keys = g_ptr_array_new_with_free_func(g_free);
-	v.values = g_ptr_array_new_with_free_func(g_free);
 	v.claimed = g_ptr_array_new();
 	plan_vm(&v);
-	g_ptr_array_unref(v.keys);
-	g_ptr_array_unref(v.values);
 	g_ptr_array_unref(v.claimed);
 }

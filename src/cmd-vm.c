@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vm: judges the configuration of a VM, and gives it its card. */
+#include "config.h"
+
+#include <string.h>
+
+#include "change.h"
+#include "judging.h"
+
+static char *opt_sysroot, *opt_format, *opt_color, *opt_mapping;
+static struct mp_choose_options opt_choose;
+static gboolean opt_strict, opt_verbose, opt_yes;
+
+static const GOptionEntry options[] = {
+	MP_OPTION_DEVICE(opt_choose, "judge, or pass through,"),
+	MP_OPTION_ID(opt_choose, "judge, or pass through,"),
+	MP_OPTION_PROFILE(opt_choose, "judge, or pass through,"),
+	{ "mapping", 0, 0, G_OPTION_ARG_STRING, &opt_mapping,
+		"apply: through the resource mapping NAME", "NAME" },
+	{ "yes", 'y', 0, G_OPTION_ARG_NONE, &opt_yes,
+		"apply: make the change without a question", NULL },
+	{ "strict", 0, 0, G_OPTION_ARG_NONE, &opt_strict,
+		"check: warnings and unknowns block too (exit 1)", NULL },
+	{ "verbose", 'v', 0, G_OPTION_ARG_NONE, &opt_verbose,
+		"show what passes too, with its evidence", NULL },
+	MP_OPTION_FORMAT(opt_format, "text, json, junit"),
+	MP_OPTION_SYSROOT(opt_sysroot),
+	MP_OPTION_COLOR(opt_color),
+	{ NULL },
+};
+
+static int check(const char *vm, GError **error)
+{
+	const struct mp_judging_options judging = {
+		.choose = &opt_choose,
+		.vm = vm,
+		.check = "vm-*",
+		.sysroot = opt_sysroot,
+		.format = opt_format,
+		.color = opt_color,
+		.strict = opt_strict,
+		.verbose = opt_verbose,
+		.vm_alone = true,
+	};
+
+	return mp_judge(&judging, error);
+}
+
+static int apply(const char *vm, GError **error)
+{
+	const struct mp_planning_options planning = {
+		.choose = opt_choose,
+		.vm = (char *)vm,
+		.mapping = opt_mapping,
+		.vm_alone = true,
+	};
+	const struct mp_change_options change = {
+		.verb = "vm apply",
+		.planning = &planning,
+		.sysroot = opt_sysroot,
+		.format = opt_format,
+		.color = opt_color,
+		.yes = opt_yes,
+		.verbose = opt_verbose,
+	};
+
+	return mp_change(&change, error);
+}
+
+/* What may be done to a VM, and which of the options belong to what. */
+enum { CHECK = 1 << 0, APPLY = 1 << 1 };
+
+static const struct action {
+	const char *name;
+	unsigned bit;
+	int (*run)(const char *vm, GError **error);
+	const char *missing; /* what it lacks without an argument */
+} actions[] = {
+	{ "check", CHECK, check, "VMID or FILE" },
+	{ "apply", APPLY, apply, "VMID" },
+};
+
+static const struct {
+	const char *name;
+	const void *value; /* char ** or gboolean * */
+	bool is_flag;
+	unsigned actions;
+} belongings[] = {
+	{ "mapping", &opt_mapping, false, APPLY },
+	{ "yes", &opt_yes, true, APPLY },
+	{ "strict", &opt_strict, true, CHECK },
+};
+
+static bool is_given(size_t option)
+{
+	return belongings[option].is_flag
+		       ? *(const gboolean *)belongings[option].value
+		       : *(char *const *)belongings[option].value != NULL;
+}
+
+static bool check_options(const struct action *action, GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(belongings); i++) {
+		if (!is_given(i) || belongings[i].actions & action->bit)
+			continue;
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"--%s does not belong to 'vm %s'", belongings[i].name,
+			action->name);
+		return false;
+	}
+	return true;
+}
+
+static const struct action *find_action(const char *name, GError **error)
+{
+	const char *names[G_N_ELEMENTS(actions) + 1] = { NULL };
+	const char *nearest;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(actions); i++) {
+		if (!strcmp(actions[i].name, name))
+			return &actions[i];
+		names[i] = actions[i].name;
+	}
+	nearest = mp_cmd_nearest(name, names);
+	g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+		"there is no 'vm %s'%s%s%s (there are: check, apply)", name,
+		nearest ? "; did you mean '" : "", nearest ? nearest : "",
+		nearest ? "'?" : "");
+	return NULL;
+}
+
+static int run(int argc, char **argv, GError **error)
+{
+	const struct action *action = find_action(argv[0], error);
+
+	if (!action || !check_options(action, error))
+		return 0;
+	if (action->missing && argc < 2) {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"an argument is missing: vm %s %s", action->name,
+			action->missing);
+		return 0;
+	}
+	return action->run(argc > 1 ? argv[1] : NULL, error);
+}
+
+const struct mp_cmd mp_cmd_vm = {
+	.name = "vm",
+	.summary = "judge a VM's configuration, write one, give a VM its card",
+	.args = "check VMID|FILE | apply VMID",
+	.min_args = 1,
+	.max_args = 2,
+	.options = options,
+	.description =
+		"check: what Proxmox VE would drop, refuse at the VM's start, or start without the "
+		"card. Reads only; a file is judged as if it were a VM of this host.\n\n"
+		"apply: the options of the VM by 'qm set', shown first; 'rollback' undoes them. The "
+		"host is left as it is: that is what 'setup' is for.\n\n"
+		"Exit codes: 0 nothing blocks, or done; 1 a blocking finding, something forbids it, "
+		"or the answer was no; 2 usage, 3 could not look or begin, 4 failed and undone, 5 "
+		"undoing failed.\n",
+	.run = run,
+};
