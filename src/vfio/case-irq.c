@@ -3,26 +3,14 @@
 #include "config.h"
 
 #include <poll.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "core/pci.h"
-#include "core/root.h"
 #include "vfio/case.h"
 
-#define ARRIVE_MS   2000
-#define SETTLE_MS   5 /* for a second one that should not come */
-#define VECTORS_MAX 64u
-#define REPEATS     3u
-
-/* Configuration space (linux/pci_regs.h has the same under other names). */
-#define CONFIG_MAX       4096
-#define CAPABILITIES     0x34
-#define CAPABILITIES_MAX 48
-#define CAP_MSI          0x05
-#define MSI_FLAGS        2
-#define MSI_FLAGS_64     0x80
-#define MSI_FLAGS_ENABLE 0x01
+#define ARRIVE_MS 2000
+#define SETTLE_MS 5 /* for a second one that should not come */
+#define REPEATS   3u
 
 static const char no_arrival[] =
 	"The way of the interrupt from the card to this process is broken: interrupt "
@@ -42,8 +30,7 @@ static void wait_for(int fd, int milliseconds)
 	poll(&wait, 1, milliseconds);
 }
 
-/* Vector N counts exactly one, the COUNT - 1 others none. */
-static bool arrived(struct mp_selftest *test, struct mp_case_result *result,
+bool mp_test_irq_arrived(struct mp_selftest *test, struct mp_case_result *result,
 	const int *fds, unsigned count, unsigned n, gint64 start)
 {
 	uint64_t got, ns;
@@ -79,8 +66,7 @@ static bool arrived(struct mp_selftest *test, struct mp_case_result *result,
 	return true;
 }
 
-/* As many as the host grants, at most COUNT; 0: none, the verdict is made. */
-static unsigned enable(struct mp_selftest *test, struct mp_case_result *result,
+unsigned mp_test_irq_enable(struct mp_selftest *test, struct mp_case_result *result,
 	enum mp_vfio_irq irq, unsigned count, const int **fds)
 {
 	for (;;) {
@@ -100,7 +86,7 @@ static unsigned enable(struct mp_selftest *test, struct mp_case_result *result,
 	}
 }
 
-static void disable(struct mp_selftest *test, struct mp_case_result *result)
+void mp_test_irq_disable(struct mp_selftest *test, struct mp_case_result *result)
 {
 	g_autoptr(GError) error = NULL;
 
@@ -122,7 +108,7 @@ static bool raise_one(struct mp_selftest *test, struct mp_case_result *result,
 		mp_test_come_back(test, result);
 		return false;
 	}
-	fine = arrived(test, result, fds, count, n, start);
+	fine = mp_test_irq_arrived(test, result, fds, count, n, start);
 	if (test->engine->ack_irq)
 		test->engine->ack_irq(test->state, n);
 	if (fine && irq == MP_VFIO_INTX && !mp_vfio_irq_unmask_intx(test->vfio, &error)) {
@@ -146,13 +132,13 @@ static bool run_irq(
 		mp_case_skip(result, "the engine cannot raise an interrupt");
 	if (result->summary)
 		return mp_test_goes_on(test);
-	count = enable(test, result, irq, MIN(has, VECTORS_MAX), &fds);
+	count = mp_test_irq_enable(test, result, irq, MIN(has, MP_TEST_VECTORS), &fds);
 	raised = test->limits.irq_per_vector ? count : MIN(count, 1);
 	for (unsigned n = 0; n < raised && fine; n++)
 		for (unsigned i = 0; i < REPEATS && fine; i++)
 			fine = raise_one(test, result, irq, fds, count, n);
 	if (count)
-		disable(test, result);
+		mp_test_irq_disable(test, result);
 	if (count && fine)
 		mp_case_pass(result,
 			"%u of %u %s vector%s: each arrived once for each time it was raised, "
@@ -192,8 +178,8 @@ static bool run_loopback(struct mp_selftest *test, struct mp_case_result *result
 		mp_case_skip(result, "the device has no interrupts");
 		return mp_test_goes_on(test);
 	}
-	count = enable(test, result, kinds[kind],
-		MIN(mp_vfio_irq_count(test->vfio, kinds[kind]), VECTORS_MAX), &fds);
+	count = mp_test_irq_enable(test, result, kinds[kind],
+		MIN(mp_vfio_irq_count(test->vfio, kinds[kind]), MP_TEST_VECTORS), &fds);
 	for (unsigned n = 0; n < count && fine; n++) {
 		g_autoptr(GError) error = NULL;
 		gint64 start = g_get_monotonic_time();
@@ -201,134 +187,15 @@ static bool run_loopback(struct mp_selftest *test, struct mp_case_result *result
 		fine = mp_vfio_irq_loopback(test->vfio, n, &error);
 		if (!fine)
 			mp_case_fail(result, NULL, "%s", error->message);
-		fine = fine && arrived(test, result, fds, count, n, start);
+		fine = fine && mp_test_irq_arrived(test, result, fds, count, n, start);
 	}
 	if (count)
-		disable(test, result);
+		mp_test_irq_disable(test, result);
 	if (count && fine)
 		mp_case_pass(result,
 			"the kernel signalled each of %u %s vector%s, without the device, and "
 			"it arrived",
 			count, mp_vfio_irq_name(kinds[kind]), MP_PLURAL(count));
-	return mp_test_goes_on(test);
-}
-
-/* --- messages that the device writes itself --- */
-
-struct message {
-	uint64_t address;
-	uint32_t data;
-};
-
-static uint32_t bytes_at(const char *config, size_t offset, unsigned width)
-{
-	uint32_t value = 0;
-
-	memcpy(&value, config + offset, width); /* little endian, as every x86 */
-	return value;
-}
-
-/*
- * The message that the host gave to MSI vector 0. VFIO shows its own copy of the registers;
- * what the kernel wrote is in sysfs.
- */
-static bool read_message(
-	const struct mp_selftest *test, struct message *message, GError **error)
-{
-	g_autoptr(mp_root) root = mp_root_open(NULL, error);
-	g_autofree char *path = g_strdup_printf("%s/config", test->device->dir);
-	g_autofree char *config = NULL;
-	size_t size = 0, at;
-	int got;
-
-	if (!root)
-		return false;
-	got = mp_root_read(root, path, CONFIG_MAX, &config, &size);
-	if (got < 0) {
-		mp_error_set_errno(error, got, path, "read");
-		return false;
-	}
-	at = size > CAPABILITIES ? (uint8_t)config[CAPABILITIES] & ~3u : 0;
-	for (unsigned hops = 0; at && at + 16 <= size && hops < CAPABILITIES_MAX;
-		hops++) {
-		uint32_t flags = bytes_at(config, at + MSI_FLAGS, 2);
-		bool wide = flags & MSI_FLAGS_64;
-
-		if ((uint8_t)config[at] != CAP_MSI) {
-			at = (uint8_t)config[at + 1] & ~3u;
-			continue;
-		}
-		if (!(flags & MSI_FLAGS_ENABLE))
-			break;
-		message->address = bytes_at(config, at + 4, 4);
-		if (wide)
-			message->address |= (uint64_t)bytes_at(config, at + 8, 4) << 32;
-		message->data = bytes_at(config, at + (wide ? 12 : 8), 2);
-		return true;
-	}
-	g_set_error(error, MP_ERROR, MP_ERROR_IO,
-		"%s: shows no MSI capability that is on", path);
-	return false;
-}
-
-static bool send_all(struct mp_selftest *test, struct mp_case_result *result,
-	const int *fds, unsigned count)
-{
-	struct message message;
-	g_autoptr(GError) error = NULL;
-
-	if (!read_message(test, &message, &error)) {
-		mp_case_fail(result, NULL, "%s", error->message);
-		return false;
-	}
-	mp_case_evidence(result, "MSI message",
-		"address 0x%" G_GINT64_MODIFIER "x, data 0x%x", message.address,
-		message.data);
-	if (test->limits.address_bits < 64 &&
-		message.address >> test->limits.address_bits) {
-		mp_case_skip(result,
-			"the device emits %u address bits, too few for an interrupt message",
-			test->limits.address_bits);
-		return false;
-	}
-	for (unsigned n = 0; n < count; n++) {
-		gint64 start = g_get_monotonic_time();
-
-		if (!test->engine->send_message(
-			    test->state, message.address, message.data + n, &error)) {
-			mp_case_fail(result, NULL, "%s",
-				error ? error->message : "the message was not sent");
-			mp_test_come_back(test, result);
-			return false;
-		}
-		if (!arrived(test, result, fds, count, n, start))
-			return false;
-	}
-	return true;
-}
-
-static bool run_message(struct mp_selftest *test, struct mp_case_result *result)
-{
-	unsigned has = mp_vfio_irq_count(test->vfio, MP_VFIO_MSI), count;
-	const int *fds;
-	bool fine;
-
-	if (!test->limits.programmed_irq || !test->engine->send_message)
-		mp_case_skip(result,
-			"the engine cannot have the device write a message itself");
-	else if (!has)
-		mp_case_skip(result, "the device has no MSI");
-	if (result->summary)
-		return mp_test_goes_on(test);
-	count = enable(test, result, MP_VFIO_MSI, MIN(has, VECTORS_MAX), &fds);
-	fine = count && send_all(test, result, fds, count);
-	if (count)
-		disable(test, result);
-	if (fine)
-		mp_case_pass(result,
-			"the device wrote the message of %u vector%s itself, and each arrived "
-			"as that vector",
-			count, MP_PLURAL(count));
 	return mp_test_goes_on(test);
 }
 
@@ -354,10 +221,4 @@ const struct mp_case mp_case_irq_msix = {
 	.name = "irq-msix",
 	.title = "each MSI-X vector arrives as itself",
 	.run = run_msix,
-};
-
-const struct mp_case mp_case_irq_message = {
-	.name = "irq-message",
-	.title = "a message that the device writes itself arrives as the right vector",
-	.run = run_message,
 };

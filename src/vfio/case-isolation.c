@@ -7,77 +7,30 @@
  */
 #include "config.h"
 
-#include <string.h>
-
-#include "core/fault.h"
-#include "core/pci.h"
 #include "vfio/case.h"
 
-#define SMALL        64
-#define LOG_MS       2000 /* faults are printed from a threaded interrupt, some time after */
-#define QUIET_MS     1200
-/* QEMU's VT-d keeps one fault; a second one within the same moment is lost. */
-#define SPACING_MS   1000
-/* printk_ratelimit's interval in dmar_fault() and amd_iommu_report_page_fault() is 5 s. */
-#define RATELIMIT_MS 5500
-#define ELSEWHERE    (MP_IOVA_TO + 0x100000)
+#define SMALL     64
+#define QUIET_MS  1200
+#define ELSEWHERE (MP_IOVA_TO + 0x100000)
 
-static const char not_isolated[] =
-	"The IOMMU does not hold this device back: a VM that has it could reach memory of "
-	"the host and of other VMs. Do not pass it through; see 'metis-passthrough "
-	"preflight'.";
-
-struct expectation {
-	const struct mp_selftest *test;
-	uint64_t iova;
-	enum mp_direction direction;
-};
-
-static bool is_expected(const struct expectation *want, const struct mp_fault *fault)
+static bool fits(const struct mp_wanted_fault *want, const struct mp_fault *fault)
 {
-	const struct mp_pci *device = want->test->device;
 	uint64_t mask = ~(uint64_t)(want->test->page - 1);
 
-	return fault->kind == MP_FAULT_DMA &&
-	       mp_fault_is_of(fault, device->domain, device->bus, device->slot,
-		       device->function) &&
+	return fault->kind == MP_FAULT_DMA && mp_test_is_own(want->test, fault) &&
 	       fault->write == (want->direction == MP_DEVICE_WRITES) &&
 	       fault->has_address && (fault->address & mask) == (want->iova & mask);
 }
 
-static bool line_is_expected(void *user, const char *line, size_t length)
+static struct mp_wanted_fault wanted(
+	const struct mp_selftest *test, enum mp_direction direction)
 {
-	struct mp_fault fault;
-
-	return mp_fault_parse(line, length, &fault) && is_expected(user, &fault);
-}
-
-/* What the log says of the device, among it what was expected; and what it left out. */
-struct heard {
-	unsigned expected;
-	unsigned others; /* of this device */
-	uint64_t suppressed;
-};
-
-static struct heard hear(const struct expectation *want)
-{
-	const struct mp_selftest *test = want->test;
-	const struct mp_pci *device = test->device;
-	g_autoptr(GArray) faults = mp_faults_parse(test->log->str, test->log->len);
-	struct heard heard = { 0 };
-
-	for (guint i = 0; i < faults->len; i++) {
-		const struct mp_fault *fault = &g_array_index(faults, struct mp_fault, i);
-
-		if (fault->kind == MP_FAULT_SUPPRESSED)
-			heard.suppressed += MAX(fault->suppressed, 1);
-		else if (is_expected(want, fault))
-			heard.expected++;
-		else if (mp_fault_is_of(fault, device->domain, device->bus, device->slot,
-				 device->function))
-			heard.others++;
-	}
-	return heard;
+	return (struct mp_wanted_fault){
+		.test = test,
+		.fits = fits,
+		.iova = MP_IOVA_TO,
+		.direction = direction,
+	};
 }
 
 /* --- one refusal --- */
@@ -123,7 +76,7 @@ static bool leaked(struct mp_selftest *test, struct mp_case_result *result,
 		return true;
 	if (!mp_memory_same(out->memory, buffer->memory, size, &where))
 		return false;
-	mp_case_fail(result, not_isolated,
+	mp_case_fail(result, mp_test_not_isolated,
 		"the device holds what is in memory at IOVA 0x%x, which was not mapped any "
 		"more",
 		MP_IOVA_TO);
@@ -134,27 +87,25 @@ static bool leaked(struct mp_selftest *test, struct mp_case_result *result,
 static bool attempt(struct mp_selftest *test, struct mp_case_result *result,
 	struct mp_buffer *buffer, const struct refusal *refusal, size_t size)
 {
-	struct expectation want = { test, MP_IOVA_TO, refusal->direction };
-	gint64 since = (g_get_monotonic_time() - test->faulted) / 1000;
+	const struct mp_wanted_fault want = wanted(test, refusal->direction);
 	bool logged, ended;
 	size_t where;
 
-	if (test->faulted && since < SPACING_MS &&
-		!mp_test_log(test, result, (unsigned)(SPACING_MS - since), NULL, NULL))
+	if (!mp_test_space_faults(test, result))
 		return false;
 	if (refusal->readable &&
 		!mp_test_map(test, result, buffer, MP_IOVA_TO, MP_VFIO_READ))
 		return false;
 	mp_buffer_guard(buffer);
 	ended = mp_test_attempt(test, result, refusal->direction, MP_IOVA_TO, size);
-	logged = mp_test_log(test, result, LOG_MS, line_is_expected, &want);
+	logged = mp_test_await_fault(test, result, &want, MP_FAULT_LOG_MS);
 	test->faulted = g_get_monotonic_time();
 	if (refusal->readable && !mp_test_unmap(test, result, MP_IOVA_TO, buffer->size))
 		return false;
 	if (!ended)
 		mp_test_come_back(test, result);
 	if (!mp_buffer_guarded(buffer, 0, buffer->size, &where)) {
-		mp_case_fail(result, not_isolated,
+		mp_case_fail(result, mp_test_not_isolated,
 			"%s was not refused: memory changed at offset %zu", refusal->what,
 			where);
 		return false;
@@ -165,43 +116,13 @@ static bool attempt(struct mp_selftest *test, struct mp_case_result *result,
 	       !leaked(test, result, buffer, size);
 }
 
-static void judge(struct mp_selftest *test, struct mp_case_result *result,
-	const struct refusal *refusal, const struct heard *heard)
-{
-	test->faults = heard->expected;
-	if (heard->others)
-		mp_case_fail(result, NULL,
-			"%s: the kernel logged %u other fault%s of the device than expected",
-			refusal->what, heard->others, MP_PLURAL(heard->others));
-	else if (heard->expected)
-		mp_case_pass(result,
-			"%s was refused: memory is unchanged, and the kernel logged the fault",
-			refusal->what);
-	else if (test->log_lost || heard->suppressed)
-		mp_case_fail(result,
-			"Something floods the kernel's log; 'journalctl -k' shows what.",
-			"whether %s was refused is not known: memory is unchanged, but %s",
-			refusal->what,
-			test->log_lost
-				? "lines of the kernel's log were overwritten"
-				: "the kernel left out lines (callbacks suppressed)");
-	else
-		mp_case_fail(result,
-			"Without the fault in the log nobody can tell a refusal from a "
-			"transfer that never was. Is the IOMMU on for this device (iommu=pt "
-			"is fine for it)?",
-			"%s was not refused, or not logged: memory is unchanged, and the "
-			"kernel logged nothing of it within %u ms",
-			refusal->what, LOG_MS);
-}
-
 static bool run_refusal(struct mp_selftest *test, struct mp_case_result *result,
 	const struct refusal *refusal)
 {
 	size_t size = mp_test_size(test, SMALL);
-	const struct expectation want = { test, MP_IOVA_TO, refusal->direction };
+	const struct mp_wanted_fault want = wanted(test, refusal->direction);
 	g_autoptr(mp_buffer) buffer = mp_test_buffer(test, result, size);
-	struct heard heard = { 0 };
+	struct mp_heard heard;
 
 	if (refusal->direction == MP_DEVICE_READS &&
 		(!test->engine->read_host || test->limits.cannot_read)) {
@@ -211,16 +132,19 @@ static bool run_refusal(struct mp_selftest *test, struct mp_case_result *result,
 	if (!buffer || !control(test, result, buffer, refusal, size) ||
 		!attempt(test, result, buffer, refusal, size))
 		return mp_test_goes_on(test);
-	heard = hear(&want);
+	heard = mp_test_hear(&want);
 	/* It may have fallen to the rate limit of an interval that is over then. */
-	if (!heard.expected) {
-		if (!mp_test_log(test, result, RATELIMIT_MS, line_is_expected,
-			    (void *)(gpointer)&want) ||
+	if (!heard.wanted) {
+		if (!mp_test_await_fault(test, result, &want, MP_FAULT_RATELIMIT_MS) ||
 			!attempt(test, result, buffer, refusal, size))
 			return mp_test_goes_on(test);
-		heard = hear(&want);
+		heard = mp_test_hear(&want);
 	}
-	judge(test, result, refusal, &heard);
+	if (mp_test_judge_heard(
+		    test, result, &heard, refusal->what, "memory is unchanged"))
+		mp_case_pass(result,
+			"%s was refused: memory is unchanged, and the kernel logged the fault",
+			refusal->what);
 	return mp_test_goes_on(test);
 }
 
@@ -272,7 +196,7 @@ static bool run_off(struct mp_selftest *test, struct mp_case_result *result,
 	if (!ended)
 		mp_test_come_back(test, result);
 	if (!mp_buffer_guarded(buffer, 0, buffer->size, &where)) {
-		mp_case_fail(result, not_isolated,
+		mp_case_fail(result, mp_test_not_isolated,
 			"memory changed at offset %zu after it was unmapped and bus mastering "
 			"taken away",
 			where);
@@ -284,23 +208,23 @@ static bool run_off(struct mp_selftest *test, struct mp_case_result *result,
 static bool run_teardown(struct mp_selftest *test, struct mp_case_result *result)
 {
 	static const struct refusal refusal = { MP_DEVICE_WRITES, false, "" };
-	const struct expectation want = { test, MP_IOVA_TO, MP_DEVICE_WRITES };
+	const struct mp_wanted_fault want = wanted(test, MP_DEVICE_WRITES);
 	size_t size = mp_test_size(test, SMALL);
 	g_autoptr(mp_buffer) buffer = mp_test_buffer(test, result, size);
-	struct heard heard;
+	struct mp_heard heard;
 
 	if (!buffer || !control(test, result, buffer, &refusal, size) ||
 		!run_off(test, result, buffer, size))
 		return mp_test_goes_on(test);
-	heard = hear(&want);
-	if (heard.expected + heard.others)
+	heard = mp_test_hear(&want);
+	if (heard.wanted + heard.others)
 		mp_case_fail(result,
 			"The device goes on after it was told to stop: a VM that is stopped "
 			"would leave it writing.",
 			"the device went on without bus mastering: the kernel logged %u "
 			"fault%s",
-			heard.expected + heard.others,
-			MP_PLURAL(heard.expected + heard.others));
+			heard.wanted + heard.others,
+			MP_PLURAL(heard.wanted + heard.others));
 	else if (control(test, result, buffer, &refusal, size))
 		mp_case_pass(result,
 			"unmapped and without bus mastering the device does nothing, and "

@@ -6,6 +6,7 @@
 #ifndef MP_CASE_H
 #define MP_CASE_H
 
+#include "core/fault.h"
 #include "core/klog.h"
 #include "vfio/memory.h"
 #include "vfio/selftest.h"
@@ -85,6 +86,19 @@ bool mp_test_round_trip(struct mp_selftest *test, struct mp_case_result *result,
 /* Finds out how many address bits the device has where the engine does not know. */
 bool mp_test_learn_bits(struct mp_selftest *test, GError **error);
 
+/* --- interrupts --- */
+
+#define MP_TEST_VECTORS 64u /* the most that a case enables */
+
+/* As many as the host grants, at most COUNT; 0: none, the verdict is made. */
+unsigned mp_test_irq_enable(struct mp_selftest *test, struct mp_case_result *result,
+	enum mp_vfio_irq irq, unsigned count, const int **fds);
+void mp_test_irq_disable(struct mp_selftest *test, struct mp_case_result *result);
+/* Vector N, raised at START, counts exactly one, the COUNT - 1 others none; else the verdict
+ * is made. */
+bool mp_test_irq_arrived(struct mp_selftest *test, struct mp_case_result *result,
+	const int *fds, unsigned count, unsigned n, gint64 start);
+
 /* --- the kernel's log --- */
 
 /* Reads on. MATCH as for mp_klog_read(). False: the verdict is made. */
@@ -93,6 +107,48 @@ bool mp_test_log(struct mp_selftest *test, struct mp_case_result *result,
 /* Lines of the log about this device become evidence; how many faults there were. */
 unsigned mp_test_faults(const struct mp_selftest *test, struct mp_case_result *result);
 
+/* --- what the kernel has to log of a refusal --- */
+
+#define MP_FAULT_LOG_MS                                                                  \
+	2000 /* faults are printed from a threaded interrupt, some time after */
+/* printk_ratelimit's interval in dmar_fault() and amd_iommu_report_page_fault() is 5 s. */
+#define MP_FAULT_RATELIMIT_MS 5500
+
+extern const char mp_test_not_isolated[]; /* the remedy */
+
+struct mp_wanted_fault {
+	const struct mp_selftest *test;
+	/* Whether FAULT is it, the device included. */
+	bool (*fits)(const struct mp_wanted_fault *want, const struct mp_fault *fault);
+	uint64_t iova; /* of a transfer */
+	enum mp_direction direction;
+	uint32_t index; /* of a message; what else it is, tells fits() */
+};
+
+/* What the log says of the device, among it what was wanted; and what it left out. */
+struct mp_heard {
+	unsigned wanted;
+	struct mp_fault first; /* of those; borrows from the log */
+	unsigned others;       /* of this device */
+	uint64_t suppressed;
+};
+
+bool mp_test_is_own(const struct mp_selftest *test, const struct mp_fault *fault);
+/* Before provoking a fault: QEMU's VT-d keeps one, and a second one within the same moment is
+ * lost. False: the verdict is made. */
+bool mp_test_space_faults(struct mp_selftest *test, struct mp_case_result *result);
+/* Reads the log until the fault is there or the time over. False: the verdict is made. */
+bool mp_test_await_fault(struct mp_selftest *test, struct mp_case_result *result,
+	const struct mp_wanted_fault *want, unsigned milliseconds);
+struct mp_heard mp_test_hear(const struct mp_wanted_fault *want);
+/*
+ * Where HEARD alone makes the verdict that WHAT was not refused as it should: other faults;
+ * lines that are missing, or none at all. MEANWHILE: what else was seen, "memory is
+ * unchanged". True where the wanted fault was logged, and nothing else.
+ */
+bool mp_test_judge_heard(struct mp_selftest *test, struct mp_case_result *result,
+	const struct mp_heard *heard, const char *what, const char *meanwhile);
+
 /* --- the cases, by file --- */
 
 extern const struct mp_case mp_case_dma_read, mp_case_dma_write, mp_case_dma_patterns,
@@ -100,9 +156,12 @@ extern const struct mp_case mp_case_dma_read, mp_case_dma_write, mp_case_dma_pat
 extern const struct mp_case mp_case_iova_low, mp_case_iova_above_4g, mp_case_iova_forum,
 	mp_case_iova_top;
 extern const struct mp_case mp_case_irq_loopback, mp_case_irq_intx, mp_case_irq_msi,
-	mp_case_irq_msix, mp_case_irq_message;
+	mp_case_irq_msix;
+extern const struct mp_case mp_case_irq_message;
 extern const struct mp_case mp_case_isolation_write_unmapped,
 	mp_case_isolation_write_readonly, mp_case_isolation_read_unmapped,
 	mp_case_isolation_teardown, mp_case_quiet;
+extern const struct mp_case mp_case_isolation_message_freed,
+	mp_case_isolation_message_compat;
 
 #endif

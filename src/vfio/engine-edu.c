@@ -100,6 +100,8 @@ static void limits(const void *state G_GNUC_UNUSED, struct mp_engine_limits *lim
 		.scratch = SCRATCH,
 		.timeout_ms = TIMEOUT_MS,
 		.programmed_irq = true,
+		/* Its DMA has no MemTxAttrs.requester_id; to memory that does not matter. */
+		.anonymous_messages = true,
 		.reads_any = true,
 		.writes_any = true,
 	};

@@ -35,6 +35,7 @@ struct mp_engine_limits {
 	                               device decides what it writes (an NVMe's Identify) */
 	bool irq_per_vector; /* raise_irq() can choose among all vectors */
 	bool programmed_irq; /* send_message() works */
+	bool anonymous_messages; /* as written by no requester that anybody can tell */
 };
 
 enum mp_engine_result {

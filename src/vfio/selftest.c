@@ -26,6 +26,8 @@ static const struct mp_case *const cases[] = {
 	&mp_case_isolation_write_unmapped,
 	&mp_case_isolation_write_readonly,
 	&mp_case_isolation_read_unmapped,
+	&mp_case_isolation_message_freed,
+	&mp_case_isolation_message_compat,
 	&mp_case_isolation_teardown,
 	&mp_case_quiet,
 };

@@ -12,3 +12,6 @@ expect_edu=(device-responds=pass device-msi=pass device-reset-method=warn
 	iommu-covers-device=pass device-reserved-regions=pass group-viable=pass group-isolated=pass)
 expect_nvme=(device-responds=pass device-msi=pass device-reset-method=pass
 	iommu-covers-device=pass group-viable=info group-isolated=pass)
+# QEMU 7.2 blocks a message to an entry that is gone, and does not tell (8 and later do: fault reason 0x22). Compatibility format
+# it lets through, and this node does not let anybody see that it is a VM.
+selftest_fails=(isolation-message-freed isolation-message-compat)
