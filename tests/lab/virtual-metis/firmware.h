@@ -39,9 +39,9 @@ enum firmware_reset {
 };
 
 struct firmware_options {
-	unsigned major, minor; /* in the control block */
-	bool header;         /* magic 0xfd1f at 0 (newer ones) */
-	bool descriptors;    /* says where the descriptor area is (newer ones) */
+	unsigned major, minor;       /* in the control block */
+	bool header;                 /* magic 0xfd1f at 0 (newer ones) */
+	bool descriptors;            /* says where the descriptor area is (newer ones) */
 	enum firmware_dma_vm dma_vm; /* not off: the flag is set */
 	enum firmware_sticky sticky;
 	bool window_latched; /* target is taken at ctrl 0 -> 1 only ("edge"); false: "level" */
