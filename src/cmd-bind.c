@@ -11,12 +11,10 @@
 #include "core/group.h"
 #include "core/handover.h"
 #include "core/pci.h"
-#include "core/program.h"
 #include "core/use.h"
 
-#define SECONDS_DEFAULT  30
-#define SECONDS_MAX      3600
-#define MODPROBE_SECONDS 60
+#define SECONDS_DEFAULT 30
+#define SECONDS_MAX     3600
 
 static char **opt_force;
 static gboolean opt_group;
@@ -154,23 +152,6 @@ static bool group_is_complete(
 	return true;
 }
 
-static bool have_vfio_pci(struct mp_target *target, GError **error)
-{
-	static const char *const args[] = { "vfio-pci", NULL };
-	const struct mp_program_call call = {
-		.program = MP_PROGRAM_MODPROBE,
-		.args = args,
-		.target = target,
-		.seconds = MODPROBE_SECONDS,
-	};
-	struct mp_stat st;
-
-	if (!mp_root_stat(
-		    mp_target_root(target), "sys/bus/pci/drivers/" MP_DRIVER_VFIO, &st))
-		return true;
-	return mp_program_call(&call, error);
-}
-
 static const char *driver_or_none(const char *name)
 {
 	return name ? name : "no driver";
@@ -273,7 +254,8 @@ static int hand(char **addresses, const char *driver, GError **error)
 	if (driver && !group_is_complete(host, devices, error))
 		return MP_EXIT_FINDING;
 	/* Not while a setup, or another of us, is at work. */
-	if (!mp_target_lock(target, error) || (driver && !have_vfio_pci(target, error)) ||
+	if (!mp_target_lock(target, error) ||
+		(driver && !mp_handover_load_vfio(target, error)) ||
 		!hand_all(target, devices, driver, error))
 		return MP_EXIT_FAILURE;
 	return MP_EXIT_OK;

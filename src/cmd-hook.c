@@ -13,9 +13,13 @@
 
 #include "cmd.h"
 #include "core/vm-start.h"
+#include "hook-cards.h"
 
-/* Far more than reading takes; less than whoever waits for the VM's lock bears. */
-#define SECONDS 30
+/* Far more than reading takes. */
+#define SECONDS         30
+/* Without a word, from the first one on: the kernel waits up to a minute for a card after its
+ * reset (PCIE_RESET_READY_POLL_MS in drivers/pci/pci.c), once for each method. */
+#define SECONDS_AT_WORK 150
 
 static char *opt_sysroot;
 
@@ -48,14 +52,64 @@ static struct mp_host *load(struct mp_root *root, GError **error)
 	return host;
 }
 
-static int judge(const char *vmid, GError **error)
+/* Before it starts. */
+static int judge(const struct mp_host *host, const struct mp_config *config,
+	const struct mp_vm *vm)
+{
+	struct mp_vm_start start;
+	int code;
+
+	mp_vm_start_judge(host, config, vm, &start);
+	if (start.refusal)
+		fprintf(stderr, "metis-passthrough: %s\n", start.refusal);
+	for (guint i = 0; i < start.warnings->len; i++)
+		fprintf(stderr, "metis-passthrough: warning: %s\n",
+			(const char *)start.warnings->pdata[i]);
+	code = start.refusal ? MP_EXIT_FINDING : MP_EXIT_OK;
+	mp_vm_start_clear(&start);
+	return code;
+}
+
+/* A copy of a host, or a snapshot, is judged and nothing more. */
+static int pre_start(const struct mp_host *host, const struct mp_config *config,
+	const struct mp_vm *vm, GError **error)
+{
+	int code = judge(host, config, vm);
+
+	if (code != MP_EXIT_OK || !host->live)
+		return code;
+	return mp_hook_take_cards(host, config, vm, error) ? MP_EXIT_OK : MP_EXIT_FINDING;
+}
+
+static int post_stop(const struct mp_host *host, const struct mp_config *config,
+	const struct mp_vm *vm, GError **error)
+{
+	if (!host->live)
+		return MP_EXIT_OK;
+	return mp_hook_leave_cards(host, config, vm, error) ? MP_EXIT_OK
+							    : MP_EXIT_FINDING;
+}
+
+struct phase {
+	const char *name;
+	int (*run)(const struct mp_host *host, const struct mp_config *config,
+		const struct mp_vm *vm, GError **error);
+	const char *failure; /* what becomes of the VM, for messages */
+};
+
+/* Proxmox VE's (PVE::GuestHelpers); of the others nothing is wanted. */
+static const struct phase phases[] = {
+	{ "pre-start", pre_start, "is not started" },
+	{ "post-stop", post_stop, "has stopped, but its card is not silent" },
+};
+
+static int run_phase(const struct phase *phase, const char *vmid, GError **error)
 {
 	g_autoptr(mp_root) root = mp_root_open(opt_sysroot, error);
 	g_autoptr(mp_host) host = NULL;
 	g_autoptr(mp_config) config = NULL;
-	struct mp_vm_start start;
 	struct mp_vm *vm;
-	int cards, code;
+	int cards;
 
 	if (!root)
 		return MP_EXIT_FAILURE;
@@ -71,22 +125,14 @@ static int judge(const char *vmid, GError **error)
 	vm = mp_vm_find(host, vmid, error);
 	if (!vm)
 		return MP_EXIT_FAILURE;
-	mp_vm_start_judge(host, config, vm, &start);
-	if (start.refusal)
-		fprintf(stderr, "metis-passthrough: %s\n", start.refusal);
-	for (guint i = 0; i < start.warnings->len; i++)
-		fprintf(stderr, "metis-passthrough: warning: %s\n",
-			(const char *)start.warnings->pdata[i]);
-	code = start.refusal ? MP_EXIT_FINDING : MP_EXIT_OK;
-	mp_vm_start_clear(&start);
-	return code;
+	return phase->run(host, config, vm, error);
 }
 
 /*
  * In the child: whatever hangs, hangs here. It holds nothing of ours but the pipe: Proxmox
  * VE waits until all that it gave us (the task log, the VM's lock) is closed.
  */
-static _Noreturn void run_child(const char *vmid, int out)
+static _Noreturn void run_child(const struct phase *phase, const char *vmid, int out)
 {
 	g_autoptr(GError) error = NULL;
 	int code;
@@ -94,9 +140,9 @@ static _Noreturn void run_child(const char *vmid, int out)
 	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
 		_exit(MP_EXIT_FAILURE);
 	close_range(STDERR_FILENO + 1, ~0u, 0);
-	code = judge(vmid, &error);
+	code = run_phase(phase, vmid, &error);
 	if (error) {
-		fprintf(stderr, "metis-passthrough: VM %s is not started: %s\n", vmid,
+		fprintf(stderr, "metis-passthrough: VM %s %s: %s\n", vmid, phase->failure,
 			error->message);
 		code = mp_error_exit(error);
 		if (code == MP_EXIT_OK)
@@ -124,12 +170,14 @@ static bool listen(int fd)
 		got = read(fd, piece, sizeof(piece));
 		if (got == 0)
 			return true;
-		if (got > 0)
-			fwrite(piece, 1, (size_t)got, stderr);
+		if (got <= 0)
+			continue;
+		fwrite(piece, 1, (size_t)got, stderr);
+		deadline = g_get_monotonic_time() + SECONDS_AT_WORK * G_TIME_SPAN_SECOND;
 	}
 }
 
-static int judge_in_time(const char *vmid, GError **error)
+static int run_in_time(const struct phase *phase, const char *vmid, GError **error)
 {
 	int ends[2], status = 0;
 	pid_t child;
@@ -142,11 +190,11 @@ static int judge_in_time(const char *vmid, GError **error)
 	fflush(NULL);
 	child = fork();
 	if (child < 0) {
-		mp_error_set_errno(error, -errno, "the card's verification", "start");
+		mp_error_set_errno(error, -errno, "work on the card", "start");
 		return MP_EXIT_FAILURE;
 	}
 	if (child == 0)
-		run_child(vmid, ends[1]);
+		run_child(phase, vmid, ends[1]);
 	close(ends[1]);
 	ended = listen(ends[0]);
 	close(ends[0]);
@@ -154,9 +202,9 @@ static int judge_in_time(const char *vmid, GError **error)
 		/* Beyond any signal where the kernel waits for the device: not waited for. */
 		kill(child, SIGKILL);
 		fprintf(stderr,
-			"metis-passthrough: VM %s is not started: its card could not be verified "
-			"within %d s; a look at it hangs, so reboot the host\n",
-			vmid, SECONDS);
+			"metis-passthrough: VM %s %s: the work on its card does not end; a look at "
+			"it, or its reset, hangs in the kernel, so reboot the host\n",
+			vmid, phase->failure);
 		return MP_EXIT_FINDING;
 	}
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -164,9 +212,8 @@ static int judge_in_time(const char *vmid, GError **error)
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
 	fprintf(stderr,
-		"metis-passthrough: VM %s is not started: the verification of its card ended "
-		"by signal %d\n",
-		vmid, WTERMSIG(status));
+		"metis-passthrough: VM %s %s: the work on its card ended by signal %d\n",
+		vmid, phase->failure, WTERMSIG(status));
 	return MP_EXIT_FAILURE;
 }
 
@@ -179,10 +226,10 @@ static int run(int argc G_GNUC_UNUSED, char **argv, GError **error)
 			argv[0]);
 		return MP_EXIT_USAGE;
 	}
-	/* The VM runs, or ran: nothing that we could say would change that. */
-	if (strcmp(argv[1], "pre-start") != 0)
-		return MP_EXIT_OK;
-	return judge_in_time(argv[0], error);
+	for (size_t i = 0; i < G_N_ELEMENTS(phases); i++)
+		if (!strcmp(argv[1], phases[i].name))
+			return run_in_time(&phases[i], argv[0], error);
+	return MP_EXIT_OK;
 }
 
 const struct mp_cmd mp_cmd_hook = {
@@ -202,7 +249,14 @@ const struct mp_cmd mp_cmd_hook = {
 		"else the start is refused. Whether the host uses it need not be: that is a "
 		"warning, since Proxmox VE and VFIO look at it again. A use of the host that is "
 		"waived in config.yaml (device-host-use) is a warning too.\n\n"
-		"Nothing is changed, in no phase; in the others (post-start, pre-stop, post-stop) "
-		"nothing is done and the exit code is 0. It ends within half a minute.",
+		"A VM that may start gets its cards: each is taken from its driver and given to "
+		"vfio-pci. One whose profile says how is woken up, made silent, reset by the "
+		"preferred method, waited for, and looked into again: a card that could still "
+		"write into memory of others is refused. What is done is told on standard error. "
+		"A card with driver=keep, or one that another VM holds, is left alone.\n\n"
+		"In the phase post-stop such a card is made silent again, and stays with "
+		"vfio-pci; exit code 1 says that it is not. In other phases nothing is done. "
+		"With --sysroot nothing is changed, in no phase. What takes longer than half a "
+		"minute to look, or two and a half for one action, is given up: it hangs.",
 	.run = run,
 };

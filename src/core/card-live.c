@@ -108,18 +108,30 @@ static bool map(struct mp_card_live *live, const struct mp_pci *device, unsigned
 	return true;
 }
 
-struct mp_card_live *mp_card_live_open(const struct mp_pci *device,
+static struct mp_card_live *map_all(const struct mp_pci *device,
 	const struct mp_card_kind *kind, bool writable, GError **error)
 {
 	g_autoptr(mp_card_live) live = g_new0(struct mp_card_live, 1);
 
 	live->io = (struct mp_card_io){ live, read_word, writable ? write_word : NULL };
-	if (!may_be_read(device, error))
-		return NULL;
 	for (unsigned n = 0; n < MP_BARS; n++)
 		if (kind->bars & 1u << n && !map(live, device, n, writable, error))
 			return NULL;
 	return g_steal_pointer(&live);
+}
+
+struct mp_card_live *mp_card_live_open(const struct mp_pci *device,
+	const struct mp_card_kind *kind, bool writable, GError **error)
+{
+	if (!may_be_read(device, error))
+		return NULL;
+	return map_all(device, kind, writable, error);
+}
+
+struct mp_card_live *mp_card_live_open_awake(
+	const struct mp_pci *device, const struct mp_card_kind *kind, GError **error)
+{
+	return map_all(device, kind, true, error);
 }
 
 void mp_card_live_close(struct mp_card_live *live)

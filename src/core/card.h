@@ -135,6 +135,9 @@ struct mp_card_live;
  */
 struct mp_card_live *mp_card_live_open(const struct mp_pci *device,
 	const struct mp_card_kind *kind, bool writable, GError **error);
+/* The same for one that was just woken up and made to decode: without these refusals. */
+struct mp_card_live *mp_card_live_open_awake(
+	const struct mp_pci *device, const struct mp_card_kind *kind, GError **error);
 void mp_card_live_close(struct mp_card_live *live);
 typedef struct mp_card_live mp_card_live;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_card_live, mp_card_live_close)

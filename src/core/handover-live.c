@@ -12,9 +12,12 @@
 #include <unistd.h>
 
 #include "core/handover.h"
+#include "core/program.h"
 
 #define DEVICES "sys/bus/pci/devices/"
 #define PROBE   "sys/bus/pci/drivers_probe"
+
+#define MODPROBE_SECONDS 60
 
 /* What the child does, in this order; a stage without a path is left out. */
 enum stage { STAGE_OVERRIDE, STAGE_UNBIND, STAGE_PROBE, STAGES };
@@ -313,4 +316,21 @@ void mp_handover_clear(struct mp_handover *handover)
 	g_clear_pointer(&handover->driver_before, g_free);
 	g_clear_pointer(&handover->driver_after, g_free);
 	g_clear_pointer(&handover->override_before, g_free);
+}
+
+bool mp_handover_load_vfio(struct mp_target *target, GError **error)
+{
+	static const char *const args[] = { "vfio-pci", NULL };
+	const struct mp_program_call call = {
+		.program = MP_PROGRAM_MODPROBE,
+		.args = args,
+		.target = target,
+		.seconds = MODPROBE_SECONDS,
+	};
+	struct mp_stat st;
+
+	if (!mp_root_stat(
+		    mp_target_root(target), "sys/bus/pci/drivers/" MP_DRIVER_VFIO, &st))
+		return true;
+	return mp_program_call(&call, error);
 }

@@ -42,6 +42,8 @@ struct mp_handover {
  * hangs; the message says how that went.
  */
 bool mp_handover(struct mp_handover *handover, GError **error);
+/* Has vfio-pci loaded, where it is not there already. */
+bool mp_handover_load_vfio(struct mp_target *target, GError **error);
 void mp_handover_clear(struct mp_handover *handover);
 
 #endif

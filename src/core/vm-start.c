@@ -96,6 +96,14 @@ static char *held_by(const struct judge *j, const struct mp_pci *device)
 	return NULL;
 }
 
+char *mp_vm_start_holder(
+	const struct mp_host *host, const struct mp_vm *vm, const struct mp_pci *device)
+{
+	const struct judge j = { .host = host, .vm = vm };
+
+	return held_by(&j, device);
+}
+
 static bool is_waived(const struct judge *j, const struct mp_pci *device)
 {
 	for (guint i = 0; i < j->config->waivers->len; i++) {

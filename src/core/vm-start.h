@@ -24,6 +24,10 @@ struct mp_vm_start {
  */
 void mp_vm_start_judge(const struct mp_host *host, const struct mp_config *config,
 	const struct mp_vm *vm, struct mp_vm_start *start);
+/* Who else has DEVICE now, as a clause ("VM 102 runs with it (hostpci0)"); NULL: nobody that
+ * is known of. Caller frees. */
+char *mp_vm_start_holder(const struct mp_host *host, const struct mp_vm *vm,
+	const struct mp_pci *device);
 void mp_vm_start_clear(struct mp_vm_start *start);
 
 #endif

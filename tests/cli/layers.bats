@@ -45,7 +45,9 @@ lacks() {
 # mp_root_produced(), which run on the live host only; vm.c, for the argument of --vm;
 # program.c, which runs this machine's programs, and program-call.c, which runs a target's;
 # target*.c, which change a host. Of *-live.c, hang-live.c opens /dev/null only; handover-live.c
-# writes driver_override, unbind and drivers_probe, which are no files that could be journalled.
+# writes driver_override, unbind and drivers_probe, which are no files that could be journalled;
+# so does ready-live.c with reset, reset_method, power/control and the card's registers, and
+# card-live.c maps a card's memory.
 @test "only the roots open files of a host" {
 	# shellcheck disable=SC2046
 	lacks '(^|[^a-z_])(open|openat|fopen|fopen64|opendir|fdopendir|readlink|readlinkat|stat|lstat|fstatat|access|faccessat|g_file_get_contents|g_dir_open|g_file_test|g_mapped_file_new|popen|system|execve|execvp|fork|g_spawn_[a-z_]+) ?\(' \

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/handover.h"
+#include "core/pci.h"
+#include "core/ready.h"
+#include "core/vm-start.h"
+#include "hook-cards.h"
+
+#define HANDOVER_SECONDS 30
+
+/* Line by line and at once: Proxmox VE shows it in the task log while it happens. */
+static void say(void *user G_GNUC_UNUSED, const char *line)
+{
+	fprintf(stderr, "metis-passthrough: %s\n", line);
+	fflush(stderr);
+}
+
+static bool is_waived(
+	const struct mp_config *config, const char *check, const struct mp_pci *device)
+{
+	for (guint i = 0; i < config->waivers->len; i++) {
+		const struct mp_waiver *waiver = config->waivers->pdata[i];
+
+		if (g_pattern_match_simple(waiver->check, check) &&
+			(!waiver->subject || !strcmp(waiver->subject, device->bdf)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether there is anything in or about the card that a reset by VFIO alone does not do. */
+static bool wants_care(const struct mp_profile *profile)
+{
+	return profile->state || profile->settle_ms || profile->reset->len;
+}
+
+/* The cards that the VM may get: those of its lines that nobody else has. */
+static GPtrArray *cards_of(const struct mp_host *host, const struct mp_vm *vm)
+{
+	GPtrArray *cards = g_ptr_array_new();
+
+	for (guint i = 0; i < vm->hostpci->len; i++) {
+		const struct mp_hostpci *line = vm->hostpci->pdata[i];
+
+		/* The card stays with a driver of the host's that can share it. */
+		if (line->problem || g_strcmp0(line->driver, "keep") == 0)
+			continue;
+		for (guint d = 0; d < line->devices->len; d++) {
+			struct mp_pci *device = line->devices->pdata[d];
+			g_autofree char *holder = mp_vm_start_holder(host, vm, device);
+
+			if (!holder && !mp_pci_is_bridge(device) &&
+				!g_ptr_array_find(cards, device, NULL))
+				g_ptr_array_add(cards, device);
+		}
+	}
+	return cards;
+}
+
+/* DRIVER NULL: back to the host. */
+static bool hand(struct mp_target *target, const struct mp_pci *device,
+	const char *driver, GError **error)
+{
+	struct mp_handover hand = {
+		.target = target,
+		.address = device->bdf,
+		.driver = driver,
+		.seconds = HANDOVER_SECONDS,
+	};
+	bool fine = mp_handover(&hand, error);
+
+	if (fine && g_strcmp0(hand.driver_before, hand.driver_after) != 0) {
+		g_autofree char *line = g_strdup_printf("%s: %s -> %s", device->bdf,
+			hand.driver_before ? hand.driver_before : "no driver",
+			hand.driver_after ? hand.driver_after : "no driver");
+
+		say(NULL, line);
+	}
+	mp_handover_clear(&hand);
+	return fine;
+}
+
+static struct mp_ready ready_of(const struct mp_config *config,
+	const struct mp_pci *device, const struct mp_profile *profile)
+{
+	return (struct mp_ready){
+		.device = device,
+		.profile = profile,
+		.unread_is_fine = is_waived(config, "card-window", device),
+		.say = say,
+	};
+}
+
+static bool take(struct mp_target *target, const struct mp_config *config,
+	const struct mp_pci *device, GError **error)
+{
+	g_autoptr(mp_profile) profile = mp_profile_for_device(device, error);
+	const struct mp_card_kind *kind;
+	g_autoptr(mp_ready_live) live = NULL;
+	struct mp_ready ready;
+
+	if (!profile)
+		return false;
+	kind = profile->state ? mp_card_kind_find(profile->state) : NULL;
+	live = mp_ready_live_new(device, kind);
+	if (!mp_ready_live_lock(live, error) ||
+		!hand(target, device, MP_DRIVER_VFIO, error))
+		return false;
+	if (!wants_care(profile))
+		return true;
+	ready = ready_of(config, device, profile);
+	return mp_ready_make(&ready, mp_ready_live_io(live), error);
+}
+
+bool mp_hook_take_cards(const struct mp_host *host, const struct mp_config *config,
+	const struct mp_vm *vm, GError **error)
+{
+	g_autoptr(mp_target) target = mp_target_open(NULL, error);
+	g_autoptr(GPtrArray) cards = cards_of(host, vm);
+
+	if (!target || (cards->len && !mp_handover_load_vfio(target, error)))
+		return false;
+	for (guint i = 0; i < cards->len; i++)
+		if (!take(target, config, cards->pdata[i], error))
+			return false;
+	return true;
+}
+
+/* A card that the host has already is the host's business. */
+static bool leave(
+	const struct mp_config *config, const struct mp_pci *device, GError **error)
+{
+	g_autoptr(mp_profile) profile = mp_profile_for_device(device, error);
+	const struct mp_card_kind *kind;
+	g_autoptr(mp_ready_live) live = NULL;
+	struct mp_ready ready;
+
+	if (!profile)
+		return false;
+	kind = profile->state ? mp_card_kind_find(profile->state) : NULL;
+	if (!kind || !mp_fact_is(&device->driver, MP_DRIVER_VFIO))
+		return true;
+	live = mp_ready_live_new(device, kind);
+	if (!mp_ready_live_lock(live, error))
+		return false;
+	ready = ready_of(config, device, profile);
+	return mp_ready_quiet(&ready, mp_ready_live_io(live), error);
+}
+
+bool mp_hook_leave_cards(const struct mp_host *host, const struct mp_config *config,
+	const struct mp_vm *vm, GError **error)
+{
+	g_autoptr(GPtrArray) cards = cards_of(host, vm);
+	bool fine = true;
+
+	for (guint i = 0; i < cards->len; i++) {
+		g_autoptr(GError) problem = NULL;
+
+		if (leave(config, cards->pdata[i], &problem))
+			continue;
+		say(NULL, problem->message);
+		if (fine)
+			g_propagate_error(error, g_steal_pointer(&problem));
+		fine = false;
+	}
+	return fine;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hook-cards.h - what the hookscript does with the cards of a VM: takes them from the host's
+ * driver and makes them ready before it starts, makes them silent when it is gone.
+ */
+#ifndef MP_HOOK_CARDS_H
+#define MP_HOOK_CARDS_H
+
+#include "core/error.h"
+#include "core/settings.h"
+#include "core/vm.h"
+
+/* HOST is live and has everything; VM was judged and may start. One line a card and action
+ * goes to standard error. False: the VM must not start. */
+bool mp_hook_take_cards(const struct mp_host *host, const struct mp_config *config,
+	const struct mp_vm *vm, GError **error);
+/* The VM is gone. Goes on with the next card where one fails; the first failure is the
+ * error. */
+bool mp_hook_leave_cards(const struct mp_host *host, const struct mp_config *config,
+	const struct mp_vm *vm, GError **error);
+
+#endif
