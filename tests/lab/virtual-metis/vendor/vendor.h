@@ -63,9 +63,9 @@ struct vendor {
 	const struct vendor_driver *driver;
 	struct vendor_message message;
 	bool poll, keep_imwr, own_message;
-	unsigned timeout;
-	uint32_t hdrv, dma_vm; /* offset of the area in BAR 2; the flag's word */
-	uint64_t scratch;      /* the card's address of the area for descriptors */
+	unsigned timeout, patience; /* seconds */
+	uint32_t hdrv, dma_vm;      /* offset of the area in BAR 2; the flag's word */
+	uint64_t scratch;           /* the card's address of the area for descriptors */
 	uint32_t scratch_size;
 	bool firmware_owns_imwr;
 	uint32_t jobs;
@@ -77,18 +77,19 @@ struct vendor {
  *
  *   driver=V      1.4.4, 1.4.16 or 1.6.2
  *   timeout=N     seconds until an interrupt counts as lost (2)
+ *   patience=N    seconds for what the firmware does in its own time (20)
  *   await=N       waits at most N seconds for the firmware's magic numbers
  *   keep-imwr     the driver leaves IMWR alone whatever the card says
  *   message=A:D:N the message of IMWR, in the stead of what configuration space says
  *   start         bus mastering, magic numbers, interrupts, IMWR, window
  *   irq, poll     how jobs wait from now on
  *   job           a page to the card and back, compared
- *   events=N      waits for N flags of the firmware in the window (at most 20 s)
+ *   events=N      waits for N flags of the firmware in the window
  *   look          what is in the window's registers and IMWR
  *   pattern=A     fills the page at the physical address A
- *   changed=A     waits until the card has changed it (at most 20 s)
+ *   changed=A     waits until the card has changed it
  *   same=A        looks once
- *   vector=N      waits until vector N was raised (at most 20 s)
+ *   vector=N      waits until vector N was raised
  *   stop          the driver is removed; what is left is left
  *   stop=N        the same, with N seconds between its steps
  *   shutdown      the system goes down: the driver only takes bus mastering away

@@ -3,8 +3,6 @@
 
 #include "vendor.h"
 
-#define PATIENCE 20u /* seconds for what the firmware does in its own time */
-
 static uint8_t pattern_at(unsigned i)
 {
 	return (uint8_t)(0xc3 ^ i ^ i >> 8);
@@ -28,7 +26,7 @@ static void events(struct vendor *v, uint64_t wanted)
 	unsigned start = v->io->seconds(v->io->user);
 	uint64_t seen = 0;
 
-	while (seen < wanted && v->io->seconds(v->io->user) - start <= PATIENCE)
+	while (seen < wanted && v->io->seconds(v->io->user) - start <= v->patience)
 		seen += take_event(v);
 	vendor_say_number(v->io, "events", seen);
 }
@@ -86,7 +84,8 @@ static bool memory_word(struct vendor *v, const char *word, bool *known)
 			page[i] = pattern_at(i);
 		return true;
 	}
-	while (wait && !differs(page) && v->io->seconds(v->io->user) - start <= PATIENCE)
+	while (wait && !differs(page) &&
+		v->io->seconds(v->io->user) - start <= v->patience)
 		;
 	say_page(v, page);
 	return true;
@@ -125,13 +124,13 @@ static bool wait_for_vector(struct vendor *v, uint64_t vector)
 	if (vector >= v->message.vectors)
 		return false;
 	while (!(raised = v->io->raised(v->io->user, (unsigned)vector)) &&
-		v->io->seconds(v->io->user) - start <= PATIENCE)
+		v->io->seconds(v->io->user) - start <= v->patience)
 		;
 	v->io->say(v->io->user, "vector", raised ? "raised" : "not raised");
 	return true;
 }
 
-enum number_word { TIMEOUT, AWAIT, EVENTS, VECTOR, STOP, NUMBER_WORDS };
+enum number_word { TIMEOUT, AWAIT, EVENTS, VECTOR, STOP, PATIENCE, NUMBER_WORDS };
 
 static bool number_word(struct vendor *v, const char *word, bool *known)
 {
@@ -141,6 +140,7 @@ static bool number_word(struct vendor *v, const char *word, bool *known)
 		[EVENTS] = "events=",
 		[VECTOR] = "vector=",
 		[STOP] = "stop=",
+		[PATIENCE] = "patience=",
 	};
 	const char *text = NULL;
 	unsigned which = 0;
@@ -163,6 +163,9 @@ static bool number_word(struct vendor *v, const char *word, bool *known)
 		if (!v->message.vectors)
 			return false;
 		vendor_stop(v, (unsigned)number);
+		return true;
+	case PATIENCE:
+		v->patience = (unsigned)number;
 		return true;
 	default:
 		v->timeout = (unsigned)number;
@@ -218,6 +221,7 @@ static bool run_word(struct vendor *v, const char *word)
 bool vendor_run(struct vendor *v, unsigned count, const char *const *words)
 {
 	v->timeout = 2;
+	v->patience = 20;
 	for (unsigned i = 0; i < count; i++)
 		if (!run_word(v, words[i])) {
 			v->io->say(v->io->user, "failed at", words[i]);
