@@ -18,7 +18,7 @@
 #define BYTES_DEFAULT "4K"
 
 static struct mp_choose_options opt_choose;
-static char *opt_engine, *opt_case, *opt_bytes, *opt_format, *opt_color;
+static char *opt_engine, *opt_case, *opt_bytes, *opt_format, *opt_color, *opt_way;
 static char **opt_force;
 static int opt_rounds = 1;
 static gboolean opt_no_isolation, opt_list_cases, opt_verbose;
@@ -39,6 +39,10 @@ static const GOptionEntry options[] = {
 		"how much the pattern cases move at most, with K, M or G (" BYTES_DEFAULT
 		")",
 		"N" },
+	{ "way", 'w', 0, G_OPTION_ARG_STRING, &opt_way,
+		"how VFIO is entered: group, cdev (default: auto, which is group if there is "
+		"one)",
+		"WAY" },
 	{ "no-isolation", 0, 0, G_OPTION_ARG_NONE, &opt_no_isolation,
 		"provoke no IOMMU faults", NULL },
 	{ "force", 0, 0, G_OPTION_ARG_STRING_ARRAY, &opt_force,
@@ -91,6 +95,11 @@ static bool take_options(struct mp_selftest_options *wanted, GError **error)
 		.rounds = (unsigned)opt_rounds,
 		.isolation = !opt_no_isolation,
 	};
+	if (opt_way && !mp_vfio_parse_wish(opt_way, &wanted->way)) {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"--way %s: not one of auto, group, cdev", opt_way);
+		return false;
+	}
 	if (opt_rounds < 1 || opt_rounds > ROUNDS_MAX) {
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "--rounds %d: 1 to %d",
 			opt_rounds, ROUNDS_MAX);
@@ -263,8 +272,8 @@ static int test(const struct mp_host *host, const struct mp_pci *device,
 	}
 	report.engine = engine->name;
 	wanted->force = is_forced(host, device);
-	could = mp_selftest_run(
-		host, device, engine, wanted, progress, &watch, results, error);
+	could = mp_selftest_run(host, device, engine, wanted, progress, &watch, results,
+		&report.way, error);
 	if (watch.terminal)
 		fputs("\r\033[K", stderr);
 	report.interrupted = !could && mp_selftest_interrupted();

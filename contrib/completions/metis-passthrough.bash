@@ -64,7 +64,7 @@ _metis_passthrough_options() {
 	unbind) printf '%s\n' -g --group -t --timeout -h --help ;;
 	selftest)
 		printf '%s\n' -d --device -p --profile -e --engine -c --case --list-cases \
-			-n --rounds -b --bytes --no-isolation --force -v --verbose -f --format \
+			-n --rounds -b --bytes -w --way --no-isolation --force -v --verbose -f --format \
 			--color -h --help
 		;;
 	*) return 1 ;;
@@ -78,6 +78,7 @@ _metis_passthrough_values() {
 	bind:--force | selftest:--force) _metis_passthrough_devices ;;
 	bind:-t | unbind:-t | *:--timeout | selftest:-n | selftest:--rounds | selftest:-b | selftest:--bytes) ;;
 	selftest:-e | selftest:--engine) printf '%s\n' edu nvme ;;
+	selftest:-w | selftest:--way) printf '%s\n' auto group cdev ;;
 	selftest:-c | selftest:--case) _metis_passthrough_cases "$3" ;;
 	preflight:-f | preflight:--format | vm:-f | vm:--format | selftest:-f | selftest:--format) printf '%s\n' text json junit ;;
 	*:-f | *:--format) printf '%s\n' text json ;;

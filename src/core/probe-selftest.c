@@ -99,6 +99,7 @@ static bool take_report(
 	last->kernel = text_of(host, child(report, "host", json_type_object), "kernel");
 	last->bios = text_of(host, child(report, "bios", json_type_object), "version");
 	last->engine = text_of(host, report, "engine");
+	last->way = text_of(host, report, "way");
 	last->started = json_object_get_int64(started);
 	last->isolation = json_object_get_boolean(isolation);
 	last->passed = count_of(summary, "pass");

@@ -17,6 +17,7 @@ struct mp_selftest_last {
 	struct mp_fact verdict;    /* KNOWN: "passed" or "failed" */
 	const char *kernel, *bios; /* NULL: it did not know */
 	const char *engine;
+	const char *way; /* into VFIO; NULL: it did not say */
 	int64_t started; /* seconds since the epoch */
 	bool isolation;  /* the isolation cases were among them */
 	unsigned passed, skipped, failed;

@@ -113,6 +113,7 @@ void mp_json_selftest(const struct mp_selftest_report *report,
 	mp_json_add(object, "device", mp_json_device(report->device));
 	mp_json_add(object, "pin", pin_object(report->device));
 	mp_json_add_text(object, "engine", report->engine);
+	mp_json_add_text(object, "way", report->way);
 	mp_json_add(object, "options", options_object(report->options));
 	mp_json_add(object, "started", json_object_new_int64(report->started));
 	add_number(object, "seconds", report->seconds);

@@ -106,6 +106,7 @@ struct mp_selftest_report {
 	const struct mp_host *host;
 	const struct mp_pci *device;
 	const char *engine;
+	const char *way; /* into VFIO: "group", "cdev" */
 	const struct mp_selftest_options *options;
 	GPtrArray *results; /* struct mp_case_result, in the order in which they ran */
 	int64_t started;    /* seconds since the epoch */

@@ -85,6 +85,13 @@ static void put_answer(struct mp_page *page, const struct mp_selftest_report *re
 	mp_page_para(page, 0, MP_GREEN, "selftest:", INDENT, text);
 }
 
+/* What it is called by --way, and what it is. */
+static const char *way_text(const char *way)
+{
+	return g_strcmp0(way, "cdev") == 0 ? "cdev: a file of its own, by /dev/iommu"
+					: "group: its IOMMU group, by /dev/vfio/vfio";
+}
+
 static void put_subjects(struct mp_page *page, const struct mp_selftest_report *report)
 {
 	const struct mp_platform *platform = report->host->platform;
@@ -106,6 +113,7 @@ static void put_subjects(struct mp_page *page, const struct mp_selftest_report *
 	mp_page_para(page, 0, MP_FAINT, "Device", LABEL, device);
 	took = g_strdup_printf("%u s", report->seconds);
 	mp_page_para(page, 0, MP_FAINT, "Took", LABEL, took);
+	mp_page_para(page, 0, MP_FAINT, "Way in", LABEL, way_text(report->way));
 }
 
 /* --- figures --- */

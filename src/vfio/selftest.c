@@ -259,7 +259,7 @@ static bool prepare(struct mp_selftest *test, GError **error)
 	test->klog = mp_klog_open(error);
 	if (!test->klog)
 		return false;
-	test->vfio = mp_vfio_open(test->host, test->device, error);
+	test->vfio = mp_vfio_open(test->host, test->device, test->options->way, error);
 	if (!test->vfio)
 		return false;
 	pages = mp_vfio_page_sizes(test->vfio);
@@ -276,23 +276,29 @@ static bool prepare(struct mp_selftest *test, GError **error)
 	return mp_test_learn_bits(test, error);
 }
 
-static void leave(struct mp_selftest *test)
+static bool leave(struct mp_selftest *test, GError **error)
 {
+	bool quiet = true;
+
 	if (test->state)
 		test->engine->quiesce(test->state);
+	if (test->vfio)
+		quiet = mp_vfio_quiet(test->vfio, error);
 	mp_vfio_close(test->vfio);
 	mp_klog_close(test->klog);
 	mp_buffer_free(test->scratch); /* after the close: nothing can write there now */
 	g_string_free(test->log, TRUE);
 	g_array_unref(test->times);
 	g_array_unref(test->rates);
+	return quiet;
 }
 
 bool mp_selftest_run(const struct mp_host *host, const struct mp_pci *device,
 	const struct mp_engine *engine, const struct mp_selftest_options *options,
 	bool (*progress)(void *user, const struct mp_case *c, unsigned round), void *user,
-	GPtrArray *results, GError **error)
+	GPtrArray *results, const char **way, GError **error)
 {
+	g_autoptr(GError) problem = NULL;
 	struct mp_selftest test = {
 		.host = host,
 		.device = device,
@@ -308,7 +314,14 @@ bool mp_selftest_run(const struct mp_host *host, const struct mp_pci *device,
 
 	catch_signals(&before);
 	done = prepare(&test, error) && run_cases(&test, progress, user, results, error);
-	leave(&test);
+	*way = test.vfio ? mp_vfio_way_name(test.vfio) : NULL;
+	/* More important than why a run came to no end: "the device was quieted" is not true. */
+	if (!leave(&test, &problem)) {
+		if (!done)
+			g_clear_error(error);
+		done = false;
+		g_propagate_error(error, g_steal_pointer(&problem));
+	}
 	release_signals(&before);
 	return done;
 }

@@ -37,6 +37,7 @@ struct mp_selftest_options {
 	size_t bytes;   /* the most that the pattern cases move in one go */
 	bool isolation; /* provoke faults */
 	bool force;
+	enum mp_vfio_wish way;
 };
 
 struct mp_selftest; /* the running test, for the cases */
@@ -55,12 +56,13 @@ const struct mp_case *const *mp_cases_all(size_t *count);
 /*
  * Runs the cases on DEVICE. RESULTS gets struct mp_case_result; PROGRESS is told before each
  * case and may stop the run by false (SIGINT): then the device is quiesced as after an end.
- * False and an error: it could not run.
+ * WAY gets the name of the way into VFIO, or NULL where none was open. False and an error: it
+ * could not run, or could not leave the device as it was.
  */
 bool mp_selftest_run(const struct mp_host *host, const struct mp_pci *device,
 	const struct mp_engine *engine, const struct mp_selftest_options *options,
 	bool (*progress)(void *user, const struct mp_case *c, unsigned round), void *user,
-	GPtrArray *results, GError **error);
+	GPtrArray *results, const char **way, GError **error);
 /* Whether the last run was ended by a signal; what it had found until then is in RESULTS. */
 bool mp_selftest_interrupted(void);
 void mp_case_result_free(struct mp_case_result *result);

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Opening and closing: group, container, device, and a sentence for each refusal. */
+/* Opening and closing: what is in the way, what the function has, how it is left quiet. */
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/pci_regs.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/group.h"
 #include "core/pci.h"
-#include "core/use.h"
 #include "vfio/vfio-private.h"
 
 /* For mp_vfio_panic(), which may only read plain variables and call pwrite(). */
@@ -26,8 +23,7 @@ bool mp_vfio_fail(const struct mp_vfio *vfio, const char *action, GError **error
 	return false;
 }
 
-static bool G_GNUC_PRINTF(3, 4)
-	refuse(GError **error, enum mp_error code, const char *format, ...)
+bool mp_vfio_refuse(GError **error, enum mp_error code, const char *format, ...)
 {
 	va_list args;
 
@@ -45,10 +41,10 @@ static bool may_open(
 	const char *bdf = device->bdf;
 
 	if (device->driver.know == MP_UNKNOWN)
-		return refuse(error, MP_ERROR_IO, "%s: its driver could not be read (%s)",
-			bdf, device->driver.why);
+		return mp_vfio_refuse(error, MP_ERROR_IO,
+			"%s: its driver could not be read (%s)", bdf, device->driver.why);
 	if (device->driver.know != MP_KNOWN || !mp_driver_is_vfio(device->driver.text))
-		return refuse(error, MP_ERROR_BUSY,
+		return mp_vfio_refuse(error, MP_ERROR_BUSY,
 			"%s: is with %s, not with vfio-pci; 'metis-passthrough bind %s' "
 			"hands it over",
 			bdf,
@@ -56,7 +52,7 @@ static bool may_open(
 							: "no driver",
 			bdf);
 	if (!device->group)
-		return refuse(error, MP_ERROR_NOT_FOUND,
+		return mp_vfio_refuse(error, MP_ERROR_NOT_FOUND,
 			"%s: is in no IOMMU group, so there is no VFIO for it; "
 			"'metis-passthrough preflight --device %s' tells why",
 			bdf, bdf);
@@ -65,7 +61,7 @@ static bool may_open(
 
 		if (mp_group_member_viable(host, member))
 			continue;
-		return refuse(error, MP_ERROR_BUSY,
+		return mp_vfio_refuse(error, MP_ERROR_BUSY,
 			"%s: its IOMMU group %u is not viable: %s in it is with %s; "
 			"'metis-passthrough bind --group %s' takes the whole group",
 			bdf, device->group->id, member->bdf,
@@ -76,109 +72,15 @@ static bool may_open(
 	return true;
 }
 
-static bool open_container(struct mp_vfio *vfio, GError **error)
+static bool learn_device(struct mp_vfio *vfio, GError **error)
 {
-	vfio->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	if (vfio->container < 0 && errno == ENOENT)
-		return refuse(error, MP_ERROR_NOT_FOUND,
-			"/dev/vfio/vfio: is not there; 'modprobe vfio-pci' makes it");
-	if (vfio->container < 0) {
-		mp_error_set_errno(error, -errno, "/dev/vfio/vfio", "open");
-		return false;
-	}
-	if (ioctl(vfio->container, VFIO_GET_API_VERSION) != VFIO_API_VERSION)
-		return refuse(error, MP_ERROR_IO,
-			"/dev/vfio/vfio: speaks another version of VFIO than this program");
-	if (ioctl(vfio->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) != 1)
-		return refuse(error, MP_ERROR_NOT_FOUND,
-			"/dev/vfio/vfio: has no type 1 IOMMU; 'modprobe vfio_iommu_type1'");
-	return true;
-}
-
-/* Who has the group open, by the model: "VM 101", "qemu (pid 812)"; NULL: not known. */
-static char *holder_of(const struct mp_host *host, const struct mp_pci *device)
-{
-	for (guint i = 0; host->use && i < device->group->members->len; i++) {
-		g_autoptr(GPtrArray) uses =
-			mp_use_of(host, device->group->members->pdata[i]);
-
-		for (guint u = 0; u < uses->len; u++) {
-			const struct mp_use_entry *use = uses->pdata[u];
-
-			if (use->kind == MP_USE_VM || use->kind == MP_USE_OPEN)
-				return g_strdup(use->detail);
-		}
-	}
-	return NULL;
-}
-
-static bool open_group(struct mp_vfio *vfio, const struct mp_host *host,
-	const struct mp_pci *device, GError **error)
-{
-	g_autofree char *path = g_strdup_printf("/dev/vfio/%u", device->group->id);
-	struct vfio_group_status status = { .argsz = sizeof(status) };
-
-	vfio->group = open(path, O_RDWR | O_CLOEXEC);
-	if (vfio->group < 0 && errno == EBUSY) {
-		g_autofree char *holder = holder_of(host, device);
-
-		return refuse(error, MP_ERROR_BUSY, "%s: in use: %s", vfio->address,
-			holder ? holder : "another process has its group open");
-	}
-	if (vfio->group < 0) {
-		mp_error_set_errno(error, -errno, path, "open");
-		return false;
-	}
-	if (ioctl(vfio->group, VFIO_GROUP_GET_STATUS, &status) < 0)
-		return mp_vfio_fail(vfio, "ask for the state of its group", error);
-	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
-		return refuse(error, MP_ERROR_BUSY,
-			"%s: the kernel calls its IOMMU group %u not viable: a member is with "
-			"a driver of the host",
-			vfio->address, device->group->id);
-	if (ioctl(vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container) < 0)
-		return mp_vfio_fail(vfio, "join its group to a container", error);
-	return true;
-}
-
-/*
- * vfio_iommu_type1_attach_group() gives EPERM without interrupt remapping and, up to 6.5, for
- * RMRRs; since then iommu_device_claim_dma_owner() gives EINVAL for a region that has to be
- * mapped one to one.
- */
-static bool attach(struct mp_vfio *vfio, const struct mp_pci *device, GError **error)
-{
-	if (ioctl(vfio->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) == 0)
-		return true;
-	if (errno == EPERM || errno == EINVAL) {
-		for (size_t i = 0; i < device->group->reserved_count; i++)
-			if (!strcmp(device->group->reserved[i].type, "direct"))
-				return refuse(error, MP_ERROR_DENIED,
-					"%s: the firmware wants memory of the host mapped for it "
-					"(RMRR or IVMD), so the kernel refuses it to VFIO; see "
-					"'metis-passthrough explain device-reserved-regions'",
-					vfio->address);
-	}
-	if (errno == EPERM)
-		return refuse(error, MP_ERROR_DENIED,
-			"%s: the kernel refuses it to VFIO, which it does without interrupt "
-			"remapping; see 'metis-passthrough explain interrupt-remapping-active'",
-			vfio->address);
-	return mp_vfio_fail(vfio, "attach its group to the IOMMU", error);
-}
-
-static bool open_device(struct mp_vfio *vfio, GError **error)
-{
-	vfio->device = ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, vfio->address);
-	if (vfio->device < 0)
-		return mp_vfio_fail(vfio, "open it", error);
 	vfio->info.argsz = sizeof(vfio->info);
 	if (ioctl(vfio->device, VFIO_DEVICE_GET_INFO, &vfio->info) < 0)
 		return mp_vfio_fail(vfio, "ask what it has", error);
 	if (!(vfio->info.flags & VFIO_DEVICE_FLAGS_PCI) ||
 		vfio->info.num_regions <= VFIO_PCI_CONFIG_REGION_INDEX)
-		return refuse(error, MP_ERROR_IO, "%s: VFIO does not show it as PCI",
-			vfio->address);
+		return mp_vfio_refuse(error, MP_ERROR_IO,
+			"%s: VFIO does not show it as PCI", vfio->address);
 	vfio->config.argsz = sizeof(vfio->config);
 	vfio->config.index = VFIO_PCI_CONFIG_REGION_INDEX;
 	if (ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, &vfio->config) < 0)
@@ -202,7 +104,7 @@ static bool prepare_command(struct mp_vfio *vfio, GError **error)
 	if (!mp_vfio_config_read(vfio, PCI_COMMAND, 2, &command, error))
 		return false;
 	if (command == 0xffff)
-		return refuse(error, MP_ERROR_IO,
+		return mp_vfio_refuse(error, MP_ERROR_IO,
 			"%s: does not answer: its configuration space reads as all ones (it "
 			"fell off the bus, or is in D3cold); only a reset of the slot or a "
 			"power cycle brings it back",
@@ -216,8 +118,8 @@ static bool prepare_command(struct mp_vfio *vfio, GError **error)
 	return true;
 }
 
-struct mp_vfio *mp_vfio_open(
-	const struct mp_host *host, const struct mp_pci *device, GError **error)
+struct mp_vfio *mp_vfio_open(const struct mp_host *host, const struct mp_pci *device,
+	enum mp_vfio_wish wish, GError **error)
 {
 	g_autoptr(mp_vfio) vfio = NULL;
 
@@ -225,63 +127,104 @@ struct mp_vfio *mp_vfio_open(
 		return NULL;
 	vfio = g_new0(struct mp_vfio, 1);
 	vfio->address = g_strdup(device->bdf);
-	vfio->container = vfio->group = vfio->device = -1;
+	vfio->container = vfio->group = vfio->iommu = vfio->device = -1;
 	vfio->ranges = g_array_new(FALSE, FALSE, sizeof(struct mp_vfio_range));
 	vfio->mappings = g_array_new(FALSE, FALSE, sizeof(struct mp_vfio_mapping));
 	vfio->saved = g_array_new(FALSE, FALSE, sizeof(struct mp_vfio_saved));
-	if (!open_container(vfio, error) || !open_group(vfio, host, device, error) ||
-		!attach(vfio, device, error) || !open_device(vfio, error) ||
-		!mp_vfio_learn_dma(vfio, error) || !prepare_command(vfio, error))
+	if (!mp_vfio_take_way(vfio, host, device, wish, error) ||
+		!learn_device(vfio, error) || !prepare_command(vfio, error))
 		return NULL;
 	return g_steal_pointer(&vfio);
 }
 
-static void restore_config(struct mp_vfio *vfio)
+/* Bus mastering never comes back: whoever had it on has left the function to us. */
+static uint32_t left_value(const struct mp_vfio_saved *saved)
+{
+	return saved->offset == PCI_COMMAND ? saved->value & ~(uint32_t)PCI_COMMAND_MASTER
+					    : saved->value;
+}
+
+static bool restore_config(struct mp_vfio *vfio, GError **error)
 {
 	for (guint i = vfio->saved->len; i-- > 0;) {
 		const struct mp_vfio_saved *saved =
 			&g_array_index(vfio->saved, struct mp_vfio_saved, i);
-		uint32_t value = saved->value;
+		uint32_t value = left_value(saved);
+		ssize_t put = pwrite(vfio->device, &value, saved->width,
+			(off_t)vfio->config.offset + saved->offset);
 
-		if (saved->offset == PCI_COMMAND)
-			value &= ~(uint32_t)PCI_COMMAND_MASTER;
-		if (pwrite(vfio->device, &value, saved->width,
-			    (off_t)vfio->config.offset + saved->offset) < 0)
-			continue; /* the kernel restores all of it at the last close */
+		if (put == (ssize_t)saved->width)
+			continue;
+		errno = put < 0 ? errno : EIO;
+		return mp_vfio_fail(vfio, "restore its configuration space", error);
 	}
+	return true;
 }
 
-static void close_fd(int *fd)
+/* What was written is not what is: a function that fell off the bus takes any write. */
+static bool is_restored(struct mp_vfio *vfio, GError **error)
 {
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
+	for (guint i = 0; i < vfio->saved->len; i++) {
+		const struct mp_vfio_saved *saved =
+			&g_array_index(vfio->saved, struct mp_vfio_saved, i);
+		uint32_t value;
+
+		if (!mp_vfio_config_read(
+			    vfio, saved->offset, saved->width, &value, error))
+			return false;
+		if (value == left_value(saved))
+			continue;
+		return mp_vfio_refuse(error, MP_ERROR_IO,
+			"%s: its register 0x%02x is 0x%x after the test, and was 0x%x; "
+			"%s",
+			vfio->address, saved->offset, value, left_value(saved),
+			saved->offset == PCI_COMMAND && value & PCI_COMMAND_MASTER
+				? "bus mastering could not be turned off"
+				: "it could not be restored");
+	}
+	return true;
+}
+
+/* All of it is tried, whatever fails; the first failure is told. */
+bool mp_vfio_quiet(struct mp_vfio *vfio, GError **error)
+{
+	GError *problems[5] = { NULL };
+	size_t n = 0;
+
+	vfio->quiet = true;
+	if (!mp_vfio_bus_master(vfio, false, &problems[n]))
+		n++;
+	if (!mp_vfio_irq_disable(vfio, &problems[n]))
+		n++;
+	if (mp_vfio_can_reset(vfio) && !mp_vfio_reset(vfio, &problems[n]))
+		n++;
+	if (!restore_config(vfio, &problems[n]))
+		n++;
+	if (!is_restored(vfio, &problems[n]))
+		n++;
+	if (!n)
+		return true;
+	g_propagate_error(error, problems[0]);
+	while (--n)
+		g_error_free(problems[n]);
+	return false;
 }
 
 void mp_vfio_close(struct mp_vfio *vfio)
 {
 	if (!vfio)
 		return;
-	if (vfio->device >= 0) {
-		mp_vfio_bus_master(vfio, false, NULL);
-		mp_vfio_irq_disable(vfio, NULL);
-		if (mp_vfio_can_reset(vfio))
-			mp_vfio_reset(vfio, NULL);
-		restore_config(vfio);
-		panic_fd = -1;
-	}
+	if (vfio->device >= 0 && !vfio->quiet)
+		mp_vfio_quiet(vfio, NULL);
+	panic_fd = -1;
 	for (unsigned i = 0; i < MP_VFIO_BARS; i++)
 		if (vfio->bars[i].memory)
 			munmap(vfio->bars[i].memory, vfio->bars[i].size);
-	if (vfio->mappings)
-		mp_vfio_unmap_all(vfio);
-	/* In this order: the kernel detaches the group when its last device is closed. */
-	close_fd(&vfio->device);
-	close_fd(&vfio->group);
-	close_fd(&vfio->container);
-	g_clear_pointer(&vfio->ranges, g_array_unref);
-	g_clear_pointer(&vfio->mappings, g_array_unref);
-	g_clear_pointer(&vfio->saved, g_array_unref);
+	mp_vfio_unmap_all(vfio);
+	vfio->way->close(vfio);
+	g_array_unref(vfio->ranges);
+	g_array_unref(vfio->mappings);
+	g_array_unref(vfio->saved);
 	g_free(vfio->irq_fds);
 	g_free(vfio->address);
 	g_free(vfio);

@@ -3,8 +3,10 @@
  * vfio.h - one PCI function opened through VFIO by this process: its registers, its DMA
  * mappings, its interrupts, its reset. Interface: include/uapi/linux/vfio.h, iommufd.h.
  *
- * The way in is the group of the function in a type1v2 container (/dev/vfio/vfio,
- * /dev/vfio/GROUP), which every kernel with VFIO has.
+ * There are two ways in, which differ in nothing else. By group: the IOMMU group of the
+ * function in a type1v2 container (/dev/vfio/vfio, /dev/vfio/GROUP), which Proxmox VE's VMs
+ * take. By cdev: the function's own file (/dev/vfio/devices/vfioN) bound to an address space
+ * of /dev/iommu, from Linux 6.6 on, where the kernel was built with it.
  *
  * Opening resets the function where it can be reset, and so does the kernel at the last
  * close (vfio_pci_core_enable() and _disable()).
@@ -21,22 +23,36 @@
 
 struct mp_vfio;
 
+enum mp_vfio_wish {
+	MP_VFIO_ANY_WAY, /* by group; where the host does not offer that, by cdev */
+	MP_VFIO_BY_GROUP,
+	MP_VFIO_BY_CDEV,
+};
+/* "auto", "group", "cdev"; false: none of them. */
+bool mp_vfio_parse_wish(const char *text, enum mp_vfio_wish *wish);
+
 /*
  * Opens DEVICE of HOST (live). Each refusal has its own sentence: not bound to vfio-pci, in
  * no group, the group not viable (which member, which driver), busy (in VM 101, in process
- * N), no interrupt remapping, RMRR, no /dev/vfio. The caller closes.
+ * N), no interrupt remapping, RMRR, no /dev/vfio, the wished way not offered. The caller
+ * closes.
  */
-struct mp_vfio *mp_vfio_open(
-	const struct mp_host *host, const struct mp_pci *device, GError **error);
+struct mp_vfio *mp_vfio_open(const struct mp_host *host, const struct mp_pci *device,
+	enum mp_vfio_wish wish, GError **error);
 /*
- * Quiets and leaves the function: interrupts off, bus master off, everything unmapped, reset
- * where it can be, configuration registers that were changed restored. NULL is fine.
+ * Quiets the function: bus master off, interrupts off, reset where it can be, configuration
+ * registers that were changed restored. Then looks whether that is so; false and an error:
+ * it is not. Only mp_vfio_close() may follow.
  */
+bool mp_vfio_quiet(struct mp_vfio *vfio, GError **error);
+/* Quiets the function, if that was not done, unmaps everything and leaves. NULL is fine. */
 void mp_vfio_close(struct mp_vfio *vfio);
 typedef struct mp_vfio mp_vfio;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_vfio, mp_vfio_close)
 
 const char *mp_vfio_address(const struct mp_vfio *vfio);
+/* Which way was taken: "group" or "cdev". */
+const char *mp_vfio_way_name(const struct mp_vfio *vfio);
 
 /* --- registers --- */
 
@@ -80,7 +96,8 @@ struct mp_vfio_range {
 const struct mp_vfio_range *mp_vfio_ranges(const struct mp_vfio *vfio, size_t *count);
 /* True if all of [iova, iova + size) may be mapped. */
 bool mp_vfio_iova_usable(const struct mp_vfio *vfio, uint64_t iova, size_t size);
-/* Page sizes of the IOMMU as a bit mask; the smallest is what everything is aligned to. */
+/* Page sizes of the IOMMU as a bit mask; the smallest is what everything is aligned to. (By
+ * cdev the kernel tells no other.) */
 uint64_t mp_vfio_page_sizes(const struct mp_vfio *vfio);
 
 /* MEMORY (page aligned, of the caller) becomes visible to the device at IOVA. */

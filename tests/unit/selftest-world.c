@@ -26,9 +26,25 @@ struct mp_vfio {
 static struct mp_vfio the_device;
 
 struct mp_vfio *mp_vfio_open(const struct mp_host *host G_GNUC_UNUSED,
-	const struct mp_pci *device G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+	const struct mp_pci *device G_GNUC_UNUSED, enum mp_vfio_wish wish G_GNUC_UNUSED,
+	GError **error G_GNUC_UNUSED)
 {
 	return &the_device;
+}
+
+const char *mp_vfio_way_name(const struct mp_vfio *vfio G_GNUC_UNUSED)
+{
+	return "group";
+}
+
+bool mp_vfio_quiet(struct mp_vfio *vfio G_GNUC_UNUSED, GError **error)
+{
+	world.quieted++;
+	world.master = false;
+	if (world.loud)
+		g_set_error(
+			error, MP_ERROR, MP_ERROR_IO, "0000:01:00.0: is not quiet");
+	return !world.loud;
 }
 
 static unsigned live_mappings(void)
@@ -515,20 +531,23 @@ GPtrArray *world_run(const char *glob, unsigned rounds, bool isolation, GError *
 	GPtrArray *results =
 		g_ptr_array_new_with_free_func((GDestroyNotify)mp_case_result_free);
 	g_autoptr(mp_host) host = make_host();
+	const char *way = NULL;
 
 	write_config();
-	world.quiesced = world.closed = 0;
+	world.quiesced = world.quieted = world.closed = 0;
 	world.dead = false;
 	if (!world.bits)
 		world.bits = 64;
 	memset(world.mappings, 0, sizeof(world.mappings));
 	world.log = g_string_new(NULL);
-	if (!mp_selftest_run(
-		    host, &device, &fake_engine, &options, NULL, NULL, results, error))
+	if (!mp_selftest_run(host, &device, &fake_engine, &options, NULL, NULL, results,
+		    &way, error))
 		assert_true(error && *error);
+	assert_string_equal(way, "group");
 	g_string_free(world.log, TRUE);
 	/* On every way out. */
 	assert_int_equal(world.quiesced, 1);
+	assert_int_equal(world.quieted, 1);
 	assert_int_equal(world.closed, 1);
 	assert_int_equal(world.enabled, 0);
 	close_triggers();

@@ -74,7 +74,8 @@ struct world {
 	const char *kernel;
 	GString *log;
 	bool dead;
-	unsigned quiesced, closed;
+	unsigned quiesced, quieted, closed;
+	bool loud; /* the device does not become quiet */
 	unsigned messages; /* that were sent to a vector that is on */
 	int raise_signal;
 };

@@ -135,6 +135,25 @@ static void test_signal(void **state G_GNUC_UNUSED)
 	assert_string_equal(error->message, "interrupted; the device was quieted");
 }
 
+/* A device that does not become quiet is told of, whatever else was found. */
+static void test_loud(void **state G_GNUC_UNUSED)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) results = NULL;
+
+	world.loud = true;
+	results = world_run("dma-read", 1, true, &error);
+	assert_int_equal(results->len, 1);
+	assert_string_equal(error->message, "0000:01:00.0: is not quiet");
+	g_clear_error(&error);
+	g_clear_pointer(&results, g_ptr_array_unref);
+	world.raise_signal = SIGTERM;
+	results = world_run("dma-read", 1, true, &error);
+	assert_string_equal(error->message, "0000:01:00.0: is not quiet");
+	world.raise_signal = 0;
+	world.loud = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +165,7 @@ int main(void)
 		cmocka_unit_test(test_no_isolation),
 		cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_signal),
+		cmocka_unit_test(test_loud),
 	};
 
 	return cmocka_run_group_tests(tests, world_set_up, world_tear_down);

@@ -21,12 +21,13 @@ static void add_evidence(struct mp_finding *f, const struct mp_selftest_last *la
 		when ? g_date_time_format(when, "%Y-%m-%d %H:%M UTC") : NULL;
 
 	mp_finding_evidence(f, last->verdict.source,
-		"%s on %s, kernel %s, BIOS %s, engine %s: %u passed, %u failed, %u "
+		"%s on %s, kernel %s, BIOS %s, engine %s%s%s: %u passed, %u failed, %u "
 		"skipped%s",
 		last->verdict.text, date ? date : "an unknown day",
 		last->kernel ? last->kernel : "unknown",
 		last->bios ? last->bios : "unknown",
-		last->engine ? last->engine : "unknown", last->passed, last->failed,
+		last->engine ? last->engine : "unknown", last->way ? " by " : "",
+		last->way ? last->way : "", last->passed, last->failed,
 		last->skipped, last->isolation ? "" : ", without the isolation cases");
 }
 
