@@ -27,7 +27,8 @@ static const GOptionEntry options[] = {
 	MP_OPTION_DEVICE(opt_choose, "test"),
 	MP_OPTION_PROFILE(opt_choose, "test"),
 	{ "engine", 'e', 0, G_OPTION_ARG_STRING, &opt_engine,
-		"how the device is made to move data: edu, nvme (default: the profile's)",
+		"how the device is made to move data: dw-edma, edu, nvme (default: the "
+		"profile's)",
 		"ENGINE" },
 	{ "case", 'c', 0, G_OPTION_ARG_STRING, &opt_case,
 		"only cases whose name matches GLOB; the result is not kept", "GLOB" },

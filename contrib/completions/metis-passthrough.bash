@@ -77,7 +77,7 @@ _metis_passthrough_values() {
 	bind:-g | bind:--group | unbind:-g | unbind:--group) return 1 ;;
 	bind:--force | selftest:--force) _metis_passthrough_devices ;;
 	bind:-t | unbind:-t | *:--timeout | selftest:-n | selftest:--rounds | selftest:-b | selftest:--bytes) ;;
-	selftest:-e | selftest:--engine) printf '%s\n' edu nvme ;;
+	selftest:-e | selftest:--engine) printf '%s\n' dw-edma edu nvme ;;
 	selftest:-w | selftest:--way) printf '%s\n' auto group cdev ;;
 	selftest:-c | selftest:--case) _metis_passthrough_cases "$3" ;;
 	preflight:-f | preflight:--format | vm:-f | vm:--format | selftest:-f | selftest:--format) printf '%s\n' text json junit ;;

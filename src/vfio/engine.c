@@ -6,10 +6,8 @@
 
 #include "vfio/engine.h"
 
-static const struct mp_engine *const engines[] = { &mp_engine_edu, &mp_engine_nvme };
-
-/* Profiles may name it already, because they outlive a version of the program. */
-#define NOT_YET "dw-edma"
+static const struct mp_engine *const engines[] = { &mp_engine_dw_edma, &mp_engine_edu,
+	&mp_engine_nvme };
 
 static char *names(void)
 {
@@ -37,12 +35,6 @@ const struct mp_engine *mp_engine_choose(
 	for (size_t i = 0; i < G_N_ELEMENTS(engines); i++)
 		if (!strcmp(engines[i]->name, wanted))
 			return engines[i];
-	if (!strcmp(wanted, NOT_YET)) {
-		g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND,
-			"the engine " NOT_YET " is not in this version (there are: %s)",
-			list);
-		return NULL;
-	}
 	g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
 		"there is no engine '%s' (there are: %s)", wanted, list);
 	return NULL;
