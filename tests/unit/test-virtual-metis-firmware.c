@@ -25,7 +25,7 @@ static void fills_the_block_by_version(void **state)
 		scene->options.settle_ms = 0;
 		power_on(scene);
 		assert_int_equal(get(scene, HEADER, 2), rows[i].header);
-		assert_int_equal(get(scene, VERSION, 2), 1 | rows[i].minor << 8);
+		assert_int_equal(get(scene, BLOCK_VERSION, 2), 1 | rows[i].minor << 8);
 		assert_int_equal(get(scene, MEMORY_MAP, 8), FIRMWARE_MEMORY_BASE);
 		assert_int_equal(get(scene, DMA_VM, 4), rows[i].flag);
 		assert_int_equal(get(scene, REF_DATASTREAM, 2), 0xf0f0);

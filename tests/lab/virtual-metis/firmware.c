@@ -16,12 +16,12 @@
 
 /* The control block, by offsets in BAR 2. */
 enum {
-	HEADER = 0x000,     /* magic u16, base u64 at 8, size u64 at 0x10 (1.5.6 on) */
-	COMMAND = 0x0b0,    /* opcode u32, size u32, message */
-	VERSION = 0x200,    /* major u8, minor u8 */
-	MEMORY_MAP = 0x208, /* two u64: where the card itself sees area 0 and 1 */
-	DMA_VM = 0x218,     /* u32 */
-	BLOCK_SIZE = 0x400, /* behind it is the boot loader's */
+	HEADER = 0x000,        /* magic u16, base u64 at 8, size u64 at 0x10 (1.5.6 on) */
+	COMMAND = 0x0b0,       /* opcode u32, size u32, message */
+	BLOCK_VERSION = 0x200, /* major u8, minor u8 */
+	MEMORY_MAP = 0x208,    /* two u64: where the card itself sees area 0 and 1 */
+	DMA_VM = 0x218,        /* u32 */
+	BLOCK_SIZE = 0x400,    /* behind it is the boot loader's */
 	/* References: magic u16, version u8 twice, size u32, offset u64 from the start of the BAR,
 	 * area u16; 24 bytes. */
 	REF_DATASTREAM = 0x240,
@@ -142,8 +142,8 @@ static void fill(struct firmware *firmware)
 		put(firmware, HEADER + 8, FIRMWARE_MEMORY_BASE, 8);
 		put(firmware, HEADER + 0x10, FIRMWARE_MEMORY_SIZE, 8);
 	}
-	put(firmware, VERSION, options->major, 1);
-	put(firmware, VERSION + 1, options->minor, 1);
+	put(firmware, BLOCK_VERSION, options->major, 1);
+	put(firmware, BLOCK_VERSION + 1, options->minor, 1);
 	put(firmware, MEMORY_MAP, FIRMWARE_MEMORY_BASE, 8);
 	if (options->dma_vm != FIRMWARE_DMA_VM_OFF)
 		put(firmware, DMA_VM, MAGIC_DMA_VM, 4);
