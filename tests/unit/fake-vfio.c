@@ -123,23 +123,41 @@ bool fake_is_master(const struct mp_vfio *vfio)
 }
 
 struct mp_vfio *mp_vfio_open(const struct mp_host *host G_GNUC_UNUSED,
-	const struct mp_pci *device G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+	const struct mp_pci *device G_GNUC_UNUSED, enum mp_vfio_wish wish G_GNUC_UNUSED,
+	GError **error G_GNUC_UNUSED)
 {
 	if (only->model.opened)
 		only->model.opened(only->model.user);
 	return only;
 }
 
+bool mp_vfio_quiet(struct mp_vfio *vfio, GError **error)
+{
+	mp_vfio_bus_master(vfio, false, error);
+	mp_vfio_irq_disable(vfio, error);
+	if (vfio->model.reset)
+		vfio->model.reset(vfio->model.user);
+	return true;
+}
+
 void mp_vfio_close(struct mp_vfio *vfio)
 {
 	if (!vfio)
 		return;
-	mp_vfio_bus_master(vfio, false, NULL);
-	mp_vfio_irq_disable(vfio, NULL);
-	if (vfio->model.reset)
-		vfio->model.reset(vfio->model.user);
+	mp_vfio_quiet(vfio, NULL);
 	memset(vfio->mappings, 0, sizeof(vfio->mappings));
 	vfio->closed++;
+}
+
+const char *mp_vfio_way_name(const struct mp_vfio *vfio G_GNUC_UNUSED)
+{
+	return "group";
+}
+
+bool mp_vfio_parse_wish(const char *text G_GNUC_UNUSED, enum mp_vfio_wish *wish)
+{
+	*wish = MP_VFIO_ANY_WAY;
+	return true;
 }
 
 const char *mp_vfio_address(const struct mp_vfio *vfio G_GNUC_UNUSED)
