@@ -84,3 +84,5 @@ load_variant() {
 . "$LAB_DIR/lib/node.sh"
 # shellcheck source-path=SCRIPTDIR/..
 . "$LAB_DIR/lib/system.sh"
+# shellcheck source-path=SCRIPTDIR/..
+. "$LAB_DIR/lib/qemu.sh"

@@ -27,31 +27,42 @@ node_kernel() {
 node_base() {
 	local entry
 	entry=$(cached "base-$(cat "$1/release")-$(digest "$LAB_DIR/build/base" "$LAB_DIR/lib/elf.sh" "$LAB_DIR/node/init" \
-		"$1/vmlinuz" "$(command -v busybox)" "$(command -v kmod)" /usr/share/misc/pci.ids)" \
+		"$LAB_DIR"/node/metis-* "$1/vmlinuz" "$(command -v busybox)" "$(command -v kmod)" /usr/share/misc/pci.ids)" \
 		"$LAB_LIMIT_BUILD" "$LAB_DIR/build/base" "$1") || die 'cannot build the initramfs'
 	printf '%s\n' "$entry/base.cpio"
 }
 
-# node_payload PROGRAM COMMANDS DIR: DIR/payload.cpio, the part that differs from run to run.
+# node_payload PROGRAM COMMANDS DIR: DIR/payload.cpio, the part that differs from run to run. LAB_EXTRA is a directory whose files
+# come along too, with their paths (usr/bin/NAME: in the node, /bin is a link). With nested=qemu the QEMU with the virtual Metis
+# is in the node as well, for guests: /opt/qemu/qemu.
 node_payload() {
 	local root=$3/payload
 	mkdir -p "$root/lab"
 	# libxml2, which it would load for the format junit, stays away: ICU is larger than all the rest.
 	put_program "$root" "$1" metis-passthrough libkmod.so.2
 	cp "$2" "$root/lab/commands"
+	# shellcheck disable=SC2154 # from the variant
+	if [ "$nested" = qemu ]; then
+		mkdir "$root/opt"
+		cp -r "$(qemu_metis)" "$root/opt/qemu" || die 'no QEMU for the node'
+	fi
+	[ -z "${LAB_EXTRA:-}" ] || cp -r "$LAB_EXTRA/." "$root/"
 	printf 'lab_limit_command=%s\n' "$LAB_LIMIT_COMMAND" >"$root/lab/env"
 	pack "$root" "$3/payload.cpio"
 	rm -rf "$root"
 }
 
 # node_qemu DIR KERNEL INITRD: the array qemu, for the variant that load_variant read. Disks are files in DIR.
-# The card under test is edu at 00:05.0; the NVMe is the neighbour behind a root port.
+# The card under test is edu at 00:05.0; the NVMe is the neighbour behind a root port; the variant may have more.
 node_qemu() {
+	local program=qemu-system-x86_64
+	# shellcheck disable=SC2154 # from the variant
+	[ "$emulator" = debian ] || program=$(qemu_metis)/qemu || exit
 	truncate -s 64M "$1/out.raw"
 	truncate -s 16M "$1/nvme.raw"
 	# shellcheck disable=SC2034 # for the caller
-	qemu=(qemu-system-x86_64 -no-user-config -nodefaults -display none -monitor none -no-reboot
-		-accel 'tcg,thread=multi' -M 'q35,kernel-irqchip=split' -cpu "$cpu" -smp 1 -m 1024
+	qemu=("$program" -no-user-config -nodefaults -display none -monitor none -no-reboot
+		-accel 'tcg,thread=multi' -M 'q35,kernel-irqchip=split' -cpu "$cpu" -smp 1 -m "$memory"
 		"${iommu[@]}"
 		-device 'edu,bus=pcie.0,addr=05.0,dma_mask=0xffffffffff'
 		-device 'pcie-root-port,id=port1,chassis=1,bus=pcie.0,addr=06.0'
@@ -59,6 +70,7 @@ node_qemu() {
 		-device 'nvme,drive=nvme,serial=neighbour,bus=port1'
 		-drive "file=$1/out.raw,if=none,id=out,format=raw"
 		-device 'virtio-blk-pci,drive=out,serial=out,bus=pcie.0,addr=07.0'
+		"${devices[@]}"
 		-kernel "$2" -initrd "$3"
 		-append "console=ttyS0 panic=-1 no_timer_check ${cmdline[*]}")
 }
