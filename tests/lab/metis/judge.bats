@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+# The judge judged, as ../judge.bats does: each test of node.bats passes on what the node brought out, and fails when that is
+# spoilt in one place.
+
+bats_require_minimum_version 1.8.0
+load ../helpers
+load ../spoil
+
+setup() {
+	spoil_setup
+}
+
+# byte OFFSET VALUE: one byte of config space.
+byte() {
+	awk -v at="$(($1))" -v value="$2" '{ for (i = 1; i <= NF; i++) if (n++ == at) $i = value; print }' \
+		"$LAB_OUT/config.out" >"$SPOILT/config.out"
+	run ! cmp -s "$LAB_OUT/config.out" "$SPOILT/config.out"
+}
+
+# swap FILE WORD OTHER: changes one word in a file that is not JSON.
+swap() {
+	sed -i "s/$2/$3/" "$SPOILT/$1"
+	run ! cmp -s "$LAB_OUT/$1" "$SPOILT/$1"
+}
+
+@test "judge: a node that did not finish, or a command that did not run, is seen" {
+	write broken 'panic, last words'
+	judged 'runs every command'
+	assert_failure
+	assert_output --partial 'last words'
+	caught 'runs every command' write config.rc 139
+	caught 'runs every command' rm "$SPOILT/resets.rc"
+}
+
+@test "judge: another IOMMU, another place or another driver is seen" {
+	caught 'emulated IOMMU' write iommus.out other0
+	caught 'emulated IOMMU' swap interrupts.out IR-PCI-MSI PCI-MSI
+	caught 'emulated IOMMU' write card 0000:01:00.0
+	caught 'emulated IOMMU' write driver.out nvme
+}
+
+@test "judge: a card that is no Metis is seen" {
+	caught 'of a Metis' byte 2 23
+	caught 'of a Metis' byte 8 01
+	caught 'of a Metis' byte 0x52 0a
+	caught 'of a Metis' byte 0x77 00
+	caught 'of a Metis' byte 0x44 00
+	caught 'of a Metis' byte 0x100 02
+	caught 'of a Metis' swap resource.out 0xfbffffff 0xfaffffff
+	caught 'of a Metis' swap resource.out 0x0000000000140204 0x0000000000040204
+	caught 'of a Metis' truncate -s 0 "$SPOILT/config.out"
+}
+
+@test "judge: wrong words of the program are seen" {
+	caught 'list shows' edit list-json.out '(.. | objects | select(.id? == "1f9d:1100") | .driver) = "nvme"'
+	caught 'verdicts are those' edit preflight-card.out '(.findings[] | select(.id == "group-viable") | .severity) = "fail"'
+	caught 'verdicts are those' write preflight-card.rc 3
+}
+
+@test "judge: a control that does something else is seen" {
+	caught 'the control sets' write control-set.out 1
+	caught 'told apart' write resets.out '1 0 1'
+	caught 'told apart' write reset-method.out bus
+	caught 'look like that' swap dead.out ffff 1f9d
+}
+
+@test "judge: a message that went through is seen" {
+	caught 'free handle' write message-free.out ''
+	caught 'free handle' swap message-free.out 02:00.0 ff:1f.7
+	caught 'compatibility format' write message-compat.out ''
+	caught 'compatibility format' swap message-compat.out 0x25 0x22
+}

@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# Judges what the node with the virtual Metis brought out: LAB_VARIANT and LAB_OUT, METIS is the program under test. Run by `run`.
+
+# The variables come from variants/, the $ of jq are jq's.
+# shellcheck disable=SC2154,SC2016
+
+load ../helpers
+bats_require_minimum_version 1.8.0
+
+setup() {
+	node_ran
+	# shellcheck source=../lib/lab.sh
+	. "$BATS_TEST_DIRNAME/../lib/lab.sh"
+	load_variant "$LAB_VARIANT"
+	CARD=$(address card)
+}
+
+# config OFFSET BYTES: that much of the card's config space, as the hexadecimal number that it is, the low byte first in memory.
+config() {
+	local bytes i number=
+	read -ra bytes <<<"$(one_line config)"
+	for ((i = $1 + $2 - 1; i >= $1; i--)); do
+		number+=${bytes[i]}
+	done
+	printf '%s\n' "$number"
+}
+
+# capability ID: its offset, by the chain of capabilities.
+capability() {
+	local at=$((16#$(config 0x34 1))) hops=0
+	while [ "$at" -ge 64 ] && [ $((hops++)) -lt 48 ]; do
+		[ "$(config "$at" 1)" != "$1" ] || {
+			printf '%s\n' "$at"
+			return
+		}
+		at=$((16#$(config $((at + 1)) 1)))
+	done
+	return 1
+}
+
+# bar NUMBER: size and flags.
+bar() {
+	local start end flags
+	read -r start end flags < <(sed -n "$(($1 + 1))p" "$LAB_OUT/resource.out")
+	printf '%s %s\n' "$((end - start + 1))" "$flags"
+}
+
+@test "$LAB_VARIANT: the node runs every command and powers off" {
+	local name
+	while read -r name; do
+		assert [ -s "$LAB_OUT/$name.rc" ]
+	done < <(sed -n 's/^\([a-z][a-z0-9-]*\) .*/\1/p' "$BATS_TEST_DIRNAME/commands")
+	for rc in "$LAB_OUT"/*.rc; do
+		run cat "$rc"
+		assert_output --regexp '^[0-5]$'
+	done
+}
+
+@test "$LAB_VARIANT: the emulated IOMMU is what the variant says, and the card is on vfio-pci" {
+	assert_equal "$(fact iommus)" "$iommu_unit"
+	assert_equal "$(neighbour_interrupts)" "$interrupts"
+	assert_equal "$CARD" 0000:02:00.0
+	assert_equal "$(fact driver)" vfio-pci
+}
+
+# Facts 6.1: what is known of the card by config space.
+@test "$LAB_VARIANT: the card has the ids, BARs and capabilities of a Metis" {
+	local at
+	assert_equal "$(config 0 4)" 11001f9d
+	# Class 12 00 00, revision 2.
+	assert_equal "$(config 8 4)" 12000002
+	# 64 bits, not prefetchable; 32 bits, not prefetchable.
+	assert_equal "$(bar 0)" "4096 0x0000000000140204"
+	assert_equal "$(bar 2)" "33554432 0x0000000000040200"
+	# MSI: 32 vectors, 64 bits, maskable.
+	at=$(capability 05)
+	assert_equal "$at" 80
+	assert_equal "$((16#$(config $((at + 2)) 2) & 0x18e))" "$((0x18a))"
+	run capability 11
+	assert_failure
+	# An endpoint, with FLR.
+	at=$(capability 10)
+	assert_equal "$((16#$(config $((at + 2)) 2) >> 4 & 15))" 0
+	assert_equal "$((16#$(config $((at + 4)) 4) >> 28 & 1))" 1
+	# Power management, without a reset of its own; AER.
+	at=$(capability 01)
+	assert_equal "$((16#$(config $((at + 4)) 2) & 8))" 8
+	assert_equal "$(config 0x100 2)" 0001
+}
+
+@test "$LAB_VARIANT: list shows the card, on vfio-pci" {
+	exited list-json 0
+	json "$LAB_OUT/list-json.out" \
+		'[.. | objects | select(.address? == $card)] | length == 1 and (.[0] | .driver == "vfio-pci" and .id == "1f9d:1100")' \
+		--arg card "$CARD"
+}
+
+@test "$LAB_VARIANT: preflight's verdicts are those of this node" {
+	exited preflight-card "$(code_of "$LAB_OUT/preflight-card.out")"
+	expect_verdicts "$LAB_OUT/preflight-card.out" "$CARD" "${expect_card[@]}"
+}
+
+@test "$LAB_VARIANT: the control sets and resets what it is told, and nothing else" {
+	exited control 0
+	exited control-set 0
+	assert_equal "$(one_line control-set)" '1 1 0 1 2 77 0 0 0 0 0 1000'
+}
+
+@test "$LAB_VARIANT: FLR and bus reset arrive at the card, told apart" {
+	assert_equal "$(fact reset-method)" 'flr bus'
+	assert_equal "$(one_line resets)" '1 0 0 1 0 1'
+}
+
+@test "$LAB_VARIANT: a dead card and a link that is down look like that" {
+	assert_equal "$(tr -s ' ' <"$LAB_OUT/dead.out" | paste -s -d,)" \
+		'0xBAC1 1f9d,0x0000 1f9d,0xFFFF 1f9d,0xBAC1 1f9d,0xFFFF ffff,0xBAC1 1f9d'
+}
+
+@test "$LAB_VARIANT: a message to a free handle is blocked, under the card's own number" {
+	exited message-free 0
+	run cat "$LAB_OUT/message-free.out"
+	assert_output --partial "DMAR: [INTR-REMAP] Request device [${CARD#0000:}] fault index 0x7f8 [fault reason 0x22]"
+}
+
+# Not by QEMU as it is: build/qemu-compile adds it.
+@test "$LAB_VARIANT: a message in compatibility format is blocked" {
+	exited message-compat 0
+	run cat "$LAB_OUT/message-compat.out"
+	assert_output --partial "DMAR: [INTR-REMAP] Request device [${CARD#0000:}]"
+	assert_output --partial '[fault reason 0x25]'
+}
