@@ -71,6 +71,35 @@ static void has_four_channels_each_way(void **state)
 	assert_int_equal(scene->kicks, 0);
 }
 
+static bool is_known(uint32_t offset)
+{
+	/* From, to (not included): what keeps what is written, with the doorbells' side. */
+	static const uint16_t known[][2] = { { 0x000, 0x004 }, { 0x008, 0x010 },
+		{ 0x018, 0x020 }, { 0x02c, 0x030 }, { 0x038, 0x040 }, { 0x054, 0x058 },
+		{ 0x060, 0x080 }, { 0x090, 0x094 }, { 0x0a8, 0x0ac }, { 0x0c4, 0x0c8 },
+		{ 0x0cc, 0x0ec }, { 0x128, 0x138 }, { 0x168, 0x178 } };
+
+	for (unsigned i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (offset >= known[i][0] && offset < known[i][1])
+			return true;
+	return offset >= 0x200 && offset < 0xa00 && offset % 0x100 < 0x24;
+}
+
+static void keeps_nothing_where_there_is_no_register(void **state)
+{
+	struct scene *scene = *state;
+
+	for (uint32_t offset = 0; offset < EDMA_BAR_SIZE; offset += 4)
+		put(scene, offset, ~0u);
+	for (uint32_t offset = 0; offset < EDMA_BAR_SIZE; offset += 4)
+		if (!get(scene, offset) != !is_known(offset))
+			fail_msg("0x%x is 0x%x", offset, get(scene, offset));
+	put(scene, EDMA_BAR_SIZE, 1);
+	put(scene, 0x062, 0);
+	assert_int_equal(get(scene, EDMA_BAR_SIZE) | get(scene, 0x062), 0);
+	assert_int_equal(get(scene, 0x060), ~0u);
+}
+
 static void hears_no_doorbell_without_engine_or_power(void **state)
 {
 	struct scene *scene = *state;
@@ -291,6 +320,7 @@ int main(void)
 		IN_SCENE(moves_both_ways_on_every_channel),
 		IN_SCENE(registers_show_how_far_it_came),
 		IN_SCENE(has_four_channels_each_way),
+		IN_SCENE(keeps_nothing_where_there_is_no_register),
 		IN_SCENE(hears_no_doorbell_without_engine_or_power),
 		IN_SCENE(signals_by_a_write_of_four_bytes),
 		IN_SCENE(message_goes_wherever_it_points),
