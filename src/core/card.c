@@ -29,6 +29,7 @@ const char *mp_card_life_name(enum mp_card_life life)
 {
 	static const char *const names[] = {
 		[MP_CARD_UNREAD] = "unknown",
+		[MP_CARD_ASLEEP] = "asleep",
 		[MP_CARD_ZEROS] = "zeros",
 		[MP_CARD_ONES] = "ones",
 		[MP_CARD_STARTING] = "starting",
@@ -177,6 +178,22 @@ static void read_words(struct mp_host *host, struct mp_card *card,
 		card->why = "not all of its registers could be read";
 }
 
+#define PCI_COMMAND 0x04
+#define AWAKE       0x06 /* decodes memory, or may be bus master */
+
+/* A function in D3hot emits no memory request (PCIe 5.0, 5.3.1.4.1), and one that is no bus
+ * master none at all. To look it would have to be woken up. */
+static const char *sleeps(const struct mp_pci *device)
+{
+	if (device->all_ones || device->config_size < 64)
+		return NULL;
+	if (device->pm.present && device->pm.state == 3)
+		return "it sleeps (D3)";
+	if (!(mp_pci_config16(device, PCI_COMMAND) & AWAKE))
+		return "it is switched off (neither memory nor bus mastering is on)";
+	return NULL;
+}
+
 static void add_card(struct mp_host *host, struct mp_root *root,
 	const struct mp_pci *device, const struct mp_card_kind *kind)
 {
@@ -194,6 +211,11 @@ static void add_card(struct mp_host *host, struct mp_root *root,
 	card->msi_address = device->msi.address;
 	card->msi_data = device->msi.data;
 	g_ptr_array_add(host->cards->all, card);
+	card->why = sleeps(device);
+	if (card->why) {
+		card->life = MP_CARD_ASLEEP;
+		return;
+	}
 	err = mp_root_produced(root, path, produce, &production, &text, &size);
 	if (err < 0) {
 		card->why = err == -ENOENT || err == -ENODATA

@@ -31,7 +31,8 @@ struct mp_card_io {
 /* --- what was read --- */
 
 enum mp_card_life {
-	MP_CARD_UNREAD,   /* could not be looked at; `why` tells */
+	MP_CARD_UNREAD, /* could not be looked at; `why` tells */
+	MP_CARD_ASLEEP, /* in D3, or neither decoding nor bus master: it can do nothing now */
 	MP_CARD_ZEROS,    /* all zeros: the firmware does not run */
 	MP_CARD_ONES,     /* all ones: link down, D3, or decoding off */
 	MP_CARD_STARTING, /* it answers, but its magic numbers are not there (yet) */
@@ -67,7 +68,7 @@ struct mp_card {
 	const struct mp_pci *device;
 	const char *kind; /* "metis" */
 	enum mp_card_life life;
-	const char *why;    /* for UNREAD and STARTING */
+	const char *why;    /* for UNREAD, ASLEEP and STARTING */
 	const char *source; /* "/sys/bus/pci/devices/0000:01:00.0/resource2" */
 
 	/* Firmware; UNKNOWN unless RUNNING. */

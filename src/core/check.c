@@ -27,6 +27,7 @@ static const struct topic topics[] = {
 	{ "memory", mp_checks_memory },
 	{ "VM", mp_checks_vm },
 	{ "card", mp_checks_card },
+	{ "card", mp_checks_card_state },
 	{ "setup", mp_checks_setup },
 	{ "self-test", mp_checks_selftest },
 };

@@ -67,6 +67,7 @@ extern const struct mp_check mp_checks_binding[];
 extern const struct mp_check mp_checks_memory[];
 extern const struct mp_check mp_checks_vm[];
 extern const struct mp_check mp_checks_card[];
+extern const struct mp_check mp_checks_card_state[];
 extern const struct mp_check mp_checks_setup[];
 extern const struct mp_check mp_checks_selftest[];
 

@@ -42,7 +42,8 @@ load helpers
 		binding-early initramfs-binding host-driver-taint memory-headroom hugepages memlock \
 		vm-config-valid vm-machine vm-hostpci vm-device-conflict vm-mapping vm-memory \
 		vm-viommu vm-cpu-address-width vm-hookscript vm-agent vm-args \
-		card-interrupt-delivery card-host-driver-loaded setup-status selftest-last; do
+		card-interrupt-delivery card-host-driver-loaded card-firmware-running card-dma-vm \
+		card-window card-imwr setup-status selftest-last; do
 		grep -qx -- "$id" <<<"$ids" || fail "no check $id"
 	done
 }

@@ -8,6 +8,9 @@ sub {
 	@{ $n->{log} } = map { ref $_ ? $_ : s{Passthrough \(set via kernel command line\)}{Translated}r } @{ $n->{log} };
 	$n->hugepages(1048576, 32, 32);
 	$n->device('0000:86:00.0')->{serial} = 0x1f9d110000000001;
+	# Awake, as the hookscript leaves it.
+	@{ $n->device('0000:86:00.0') }{qw(d_state command)} = (0, 0x0002);
+	$n->card_words('0000:86:00.0');
 	$n->file('etc/metis-passthrough/config.yaml', <<'YAML');
 cards:
   - address: 0000:86:00.0
