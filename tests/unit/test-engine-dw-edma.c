@@ -14,15 +14,16 @@
 #include "fake-vfio.h"
 #include "vfio/engine.h"
 
-#define BASE       0x08000000u /* of BAR 2, for the card */
-#define MEMORY     (32u << 20)
-#define REFERENCE  0x1000u    /* where the area of descriptors is described */
-#define AREA       0x1ff0000u /* and where it is */
-#define AREA_SIZE  0x7f80u
-#define HOST       0x100000000u /* IOVAs */
-#define SCRATCH    0x1000000u
-#define SECOND     G_GINT64_CONSTANT(1000000)
-#define RUN_BUDGET (1u << 20)
+#define BASE        0x08000000u /* of BAR 2, for the card */
+#define MEMORY      (32u << 20)
+#define REFERENCE   0x1000u    /* where the area of descriptors is described */
+#define AREA        0x1ff0000u /* and where it is */
+#define AREA_SIZE   0x7f80u
+#define HOST        0x100000000u /* IOVAs */
+#define SCRATCH     0x1000000u
+#define SECOND      G_GINT64_CONSTANT(1000000)
+#define TRANSFER_US 30
+#define RUN_BUDGET  (1u << 20)
 
 static const struct mp_engine *const engine = &mp_engine_dw_edma;
 
@@ -31,6 +32,7 @@ static struct card {
 	struct edma *edma;
 	uint8_t *memory;
 	bool kicked;
+	gint64 kicked_at;
 	enum { ALIVE, ZEROS, ONES } dead;
 	gint64 ready_at; /* the magic numbers are absent until then */
 	bool takes_over; /* the firmware sends messages itself */
@@ -79,7 +81,10 @@ static bool card_write(void *user, uint64_t address, const void *data, size_t si
 
 static void kick(void *user)
 {
-	((struct card *)user)->kicked = true;
+	struct card *c = user;
+
+	c->kicked_at = c->kicked ? c->kicked_at : fake_now();
+	c->kicked = true;
 }
 
 static bool signalled(
@@ -91,11 +96,12 @@ static bool signalled(
 	return c->takes_over;
 }
 
+/* A transfer takes its time, so that who does not wait for its end is seen. */
 static void run(void *user)
 {
 	struct card *c = user;
 
-	if (c->kicked)
+	if (c->kicked && fake_now() >= c->kicked_at + TRANSFER_US)
 		c->kicked = edma_run(c->edma, RUN_BUDGET);
 }
 
@@ -725,6 +731,21 @@ static void test_plain_message(void **state G_GNUC_UNUSED)
 	assert_int_equal(bench.host[64], 0xee);
 }
 
+/* One that is aborted sends nothing to where somebody else's message went. */
+static void test_abort_message(void **state G_GNUC_UNUSED)
+{
+	edma_write(card.edma, DW_EDMA_WRITE_ABORT_IMWR_LOW, (uint32_t)HOST + 128);
+	edma_write(card.edma, DW_EDMA_WRITE_ABORT_IMWR_HI, HOST >> 32);
+	edma_write(card.edma, DW_EDMA_WRITE_IMWR_DATA(3), 0xbadbad);
+	start();
+	set_defects((struct edma_defects){ .wrong_status = true });
+	assert_false(engine->send_message(bench.state, HOST + 64, 0x1111, &bench.error));
+	assert_says("its write channel 3 was aborted");
+	assert_int_equal(bench.host[64], 0x11);
+	for (size_t i = 128; i < FAKE_PAGE; i++)
+		assert_int_equal(bench.host[i], 0);
+}
+
 /* Firmware that offers DMA in a VM may send messages of its own instead; it is asked. */
 static void test_taken_over(void **state G_GNUC_UNUSED)
 {
@@ -818,6 +839,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_unknowns),
 	TEST(test_vectors),
 	TEST(test_plain_message),
+	TEST(test_abort_message),
 	TEST(test_taken_over),
 	TEST(test_restores),
 #undef TEST
