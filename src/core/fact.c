@@ -30,8 +30,11 @@ char *mp_clean_text(const char *data, size_t size)
 	while (p < end) {
 		gunichar c = g_utf8_get_char_validated(p, end - p);
 		bool valid = c != (gunichar)-1 && c != (gunichar)-2 && c != 0;
+		/* Format: U+202E and its like turn the rest of a line around. */
+		bool steers = valid && (g_unichar_iscntrl(c) ||
+					       g_unichar_type(c) == G_UNICODE_FORMAT);
 
-		if (!valid || (g_unichar_iscntrl(c) && c != '\t' && c != '\n')) {
+		if (!valid || (steers && c != '\t' && c != '\n')) {
 			g_string_append_printf(out, "\\x%02x", (unsigned char)*p);
 			p++;
 			continue;

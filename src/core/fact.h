@@ -53,7 +53,8 @@ bool mp_fact_is(const struct mp_fact *fact, const char *text);
 
 /* Strict number parsing, the only one of the program: whole string, no sign, no spaces. */
 bool mp_parse_uint(const char *text, int base, uint64_t *value);
-/* Valid UTF-8 without control characters (but tab, newline): anything else becomes \xNN. */
+/* Valid UTF-8 without control and format characters (but tab, newline): anything else becomes
+ * \xNN. */
 char *mp_clean_text(const char *data, size_t size);
 
 #endif

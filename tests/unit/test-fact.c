@@ -27,8 +27,10 @@ static void numbers_are_strict(void **state G_GNUC_UNUSED)
 static void text_is_cleaned(void **state G_GNUC_UNUSED)
 {
 	g_autofree char *bad = mp_clean_text("a\xff\x1b[2J\0z", 8);
+	g_autofree char *turned = mp_clean_text("a\xe2\x80\xaez", 5);
 	g_autofree char *good = mp_clean_text("Gr\xc3\xbc\xc3\x9f\tx\n", 9);
 
+	assert_string_equal(turned, "a\\xe2\\x80\\xaez");
 	assert_string_equal(bad, "a\\xff\\x1b[2J\\x00z");
 	assert_string_equal(good, "Gr\xc3\xbc\xc3\x9f\tx\n");
 }
