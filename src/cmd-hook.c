@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "core/selftest-last.h"
 #include "core/vm-start.h"
 #include "hook-cards.h"
 
@@ -48,6 +49,10 @@ static struct mp_host *load(struct mp_root *root, GError **error)
 	if (!host)
 		return NULL;
 	mp_probe_guests(host, root);
+	mp_probe_selftest(host, root);
+	/* Only for these: on which kernel and BIOS they were. */
+	if (host->selftests->last->len)
+		mp_probe_platform(host, root);
 	mp_probe_use(host, root); /* last: it needs devices and guests */
 	return host;
 }

@@ -7,7 +7,9 @@
 
 #include "cmd.h"
 #include "core/journal.h"
+#include "core/pci.h"
 #include "core/promise.h"
+#include "core/selftest-last.h"
 #include "core/setup.h"
 
 static char *opt_sysroot, *opt_format, *opt_color;
@@ -34,7 +36,66 @@ static GPtrArray *not_undone(GPtrArray *all)
 	return list;
 }
 
-static void sum_up(struct mp_status_report *report)
+/* --- the last self-test of each configured card --- */
+
+static enum mp_severity severity_of(
+	const struct mp_config *config, enum mp_selftest_state state)
+{
+	if (state == MP_SELFTEST_PASSED)
+		return MP_PASS;
+	/* Told, and nothing more: nobody promised that it is good. */
+	if (!mp_selftest_required(config))
+		return MP_WARN;
+	return state == MP_SELFTEST_FAILED ? MP_FAIL : MP_UNSURE;
+}
+
+static void add_selftest(GPtrArray *findings, const struct mp_host *host,
+	const struct mp_config *config, const struct mp_pci *device)
+{
+	enum mp_selftest_state state;
+	g_autofree char *complaint = mp_selftest_complaint(host, device, &state);
+	const struct mp_selftest_last *last = mp_selftest_last(host, device->bdf);
+	struct mp_finding *finding;
+
+	if (!mp_selftest_counts(config, state))
+		return;
+	finding = mp_finding_new(MP_STATUS_SELFTEST, severity_of(config, state),
+		device->bdf, "%s",
+		complaint ? complaint
+			  : "its last self-test passed on this kernel and BIOS");
+	if (last)
+		mp_finding_fact(finding, &last->verdict);
+	if (complaint)
+		mp_finding_remedy(
+			finding, "metis-passthrough selftest --device %s", device->bdf);
+	g_ptr_array_add(findings, finding);
+}
+
+/* A card that is gone is told by its pin. */
+static void add_selftests(
+	GPtrArray *findings, const struct mp_host *host, struct mp_root *root)
+{
+	g_autoptr(GError) problem = NULL;
+	g_autoptr(mp_config) config = mp_config_load(root, &problem);
+
+	if (!config) {
+		g_ptr_array_add(findings,
+			mp_finding_new(MP_STATUS_SELFTEST, MP_UNSURE, "host",
+				"whether a self-test is required is not known: %s",
+				problem->message));
+		return;
+	}
+	for (guint i = 0; i < config->cards->len; i++) {
+		const struct mp_pin *pin = config->cards->pdata[i];
+		const struct mp_pci *device = mp_host_device(host, pin->address);
+
+		if (device)
+			add_selftest(findings, host, config, device);
+	}
+}
+
+/* PROMISES: whether there were any. */
+static void sum_up(struct mp_status_report *report, bool promises)
 {
 	for (guint i = 0; i < report->findings->len; i++)
 		report->counts[((const struct mp_finding *)report->findings->pdata[i])
@@ -43,7 +104,7 @@ static void sum_up(struct mp_status_report *report)
 		report->verdict = MP_STATUS_NOTHING;
 	else if (report->counts[MP_FAIL])
 		report->verdict = MP_STATUS_DRIFT;
-	else if (report->counts[MP_UNSURE] || !report->findings->len)
+	else if (report->counts[MP_UNSURE] || !promises)
 		report->verdict = MP_STATUS_UNKNOWN;
 	else if (report->reboot_pending)
 		report->verdict = MP_STATUS_PENDING;
@@ -90,6 +151,7 @@ static int status(const struct mp_render_ops *ops, const struct mp_render_style 
 	g_autoptr(mp_host) host = NULL;
 	struct mp_status_report report = { .checked =
 						   g_get_real_time() / G_USEC_PER_SEC };
+	bool promises;
 
 	if (!root)
 		return 0;
@@ -102,12 +164,15 @@ static int status(const struct mp_render_ops *ops, const struct mp_render_style 
 		return 0;
 	transactions = not_undone(all);
 	findings = mp_promises_judge(host, root, all, &report.reboot_pending);
+	promises = findings->len > 0;
+	if (transactions->len)
+		add_selftests(findings, host, root);
 	report.host = host;
 	report.transactions = transactions;
 	report.findings = findings;
 	if (host->setup->boot_id.know == MP_KNOWN)
 		report.boot_id = host->setup->boot_id.text;
-	sum_up(&report);
+	sum_up(&report, promises);
 	if (opt_record && !record(&report, error))
 		return 0;
 	ops->status(&report, style, stdout);

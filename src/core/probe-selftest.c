@@ -173,15 +173,3 @@ void mp_probe_selftest(struct mp_host *host, struct mp_root *root)
 	selftests->store = mp_fact_known(host, "/" MP_PATH_SELFTEST,
 		mp_host_strf(host, "%u", selftests->last->len));
 }
-
-const struct mp_selftest_last *mp_selftest_last(
-	const struct mp_host *host, const char *address)
-{
-	for (guint i = 0; host->selftests && i < host->selftests->last->len; i++) {
-		const struct mp_selftest_last *last = host->selftests->last->pdata[i];
-
-		if (!strcmp(last->address, address))
-			return last;
-	}
-	return NULL;
-}

@@ -36,6 +36,33 @@ struct mp_selftests {
 const struct mp_selftest_last *mp_selftest_last(
 	const struct mp_host *host, const char *address);
 
+/* What it means for the device now; the first that holds. */
+enum mp_selftest_state {
+	MP_SELFTEST_NONE,       /* none was ever kept */
+	MP_SELFTEST_UNREADABLE, /* it, or whether there is one */
+	MP_SELFTEST_OTHER_CARD, /* or it cannot be told: *why */
+	MP_SELFTEST_FAILED,
+	/* It passed, but: */
+	MP_SELFTEST_KERNEL_UNKNOWN, /* its, or the one that runs */
+	MP_SELFTEST_OTHER_KERNEL,
+	MP_SELFTEST_OTHER_BIOS,
+	MP_SELFTEST_BIOS_UNKNOWN,
+	MP_SELFTEST_NO_ISOLATION, /* it left those cases out */
+	MP_SELFTEST_PASSED,
+};
+/* *WHY: a clause for OTHER_CARD, else NULL; the caller frees. Needs MP_TOPIC_DETAILS, the
+ * platform and the self-tests of HOST. */
+enum mp_selftest_state mp_selftest_judge(
+	const struct mp_host *host, const struct mp_pci *device, char **why);
+/* The same as a clause that begins with "its last self-test" or "no self-test"; NULL where it
+ * passed and nothing is to be said. Caller frees. */
+char *mp_selftest_complaint(const struct mp_host *host, const struct mp_pci *device,
+	enum mp_selftest_state *state);
+/* True if CONFIG wants that card's last self-test looked at in STATE: one that was never
+ * run counts only where it is required. */
+bool mp_selftest_counts(const struct mp_config *config, enum mp_selftest_state state);
+bool mp_selftest_required(const struct mp_config *config);
+
 /* Reads the text of a report; for the probe, tests and fuzzing. */
 struct mp_selftest_last *mp_selftest_parse(struct mp_host *host, const char *address,
 	const char *source, const char *text, size_t size);

@@ -30,14 +30,15 @@ struct mp_waiver {
 };
 
 struct mp_config {
-	char *source;       /* path, or NULL when there is no file */
-	GPtrArray *cards;   /* struct mp_pin * */
-	char *vm;           /* VMID, or NULL */
-	char *binding;      /* "auto", "ids", "address", or NULL */
-	char *hugepages;    /* "2", "1024", "any", "off", or NULL */
-	char *viommu;       /* "intel", "virtio", "off", or NULL */
-	char *selftest;     /* "after-boot", "off", or NULL */
-	GPtrArray *waivers; /* struct mp_waiver * */
+	char *source;        /* path, or NULL when there is no file */
+	GPtrArray *cards;    /* struct mp_pin * */
+	char *vm;            /* VMID, or NULL */
+	char *binding;       /* "auto", "ids", "address", or NULL */
+	char *hugepages;     /* "2", "1024", "any", "off", or NULL */
+	char *viommu;        /* "intel", "virtio", "off", or NULL */
+	char *selftest;      /* "after-boot", "off", or NULL */
+	char *selftest_last; /* "off", "warn", "require", or NULL: as "warn" */
+	GPtrArray *waivers;  /* struct mp_waiver * */
 };
 
 struct mp_config *mp_config_parse(

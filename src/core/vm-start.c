@@ -6,6 +6,7 @@
 #include "core/group.h"
 #include "core/pci.h"
 #include "core/pin.h"
+#include "core/selftest-last.h"
 #include "core/use.h"
 #include "core/vm-start.h"
 
@@ -330,10 +331,31 @@ static void judge_answer(struct judge *j, const struct mp_pci *device)
 			device->bdf, vendor, id, device->vendor, device->device);
 }
 
+/* What selftest_last asks for: of the configured cards, what else has engines? */
+static void judge_selftest(struct judge *j, const struct mp_pci *device)
+{
+	enum mp_selftest_state state;
+	g_autofree char *complaint = NULL;
+
+	if (!pin_at(j, device->bdf))
+		return;
+	complaint = mp_selftest_complaint(j->host, device, &state);
+	if (!complaint || !mp_selftest_counts(j->config, state))
+		return;
+	if (mp_selftest_required(j->config))
+		refuse(j,
+			"selftest_last is 'require', and of %s %s; run 'metis-passthrough "
+			"selftest --device %s'",
+			device->bdf, complaint, device->bdf);
+	else
+		warn(j, "%s: %s", device->bdf, complaint);
+}
+
 static void judge_device(struct judge *j, const struct mp_pci *device)
 {
 	judge_answer(j, device);
 	judge_pin(j, device);
+	judge_selftest(j, device);
 	judge_group(j, device);
 	judge_use(j, device);
 }

@@ -20,7 +20,9 @@ struct mp_vm_start {
  * by another VM. What could not be read: the identity of a card that has a pin, and its
  * configuration space, count as a refusal, because QEMU would get a card that nobody knows;
  * the host's use of it, other VMs' and the group as a warning, because PVE and VFIO look at
- * these again and refuse by themselves. Needs MP_TOPIC_DETAILS, guests and use of HOST.
+ * these again and refuse by themselves. A last self-test that is not good refuses where the
+ * configuration requires it, else it is a warning. Needs MP_TOPIC_DETAILS, guests, use and
+ * self-tests of HOST, and the platform for a self-test that was found.
  */
 void mp_vm_start_judge(const struct mp_host *host, const struct mp_config *config,
 	const struct mp_vm *vm, struct mp_vm_start *start);

@@ -85,7 +85,7 @@ enum mp_status_verdict {
 struct mp_status_report {
 	const struct mp_host *host;
 	GPtrArray *transactions; /* struct mp_tx: those in force or interrupted */
-	GPtrArray *findings;     /* struct mp_finding: one for each promise */
+	GPtrArray *findings;     /* struct mp_finding: one for each promise, and self-tests */
 	const char *boot_id;     /* of the kernel that runs, or NULL */
 	int64_t checked;         /* seconds since the epoch */
 	bool reboot_pending;     /* something counts from the next boot on */
@@ -93,6 +93,8 @@ struct mp_status_report {
 	unsigned counts[MP_SEVERITIES];
 	int exit_code;
 };
+/* The id of findings that are about a self-test, and so no promise unless it is required. */
+#define MP_STATUS_SELFTEST "status-selftest"
 /* "kept", "drift", "reboot-pending", "unknown", "nothing": API. */
 const char *mp_status_verdict_name(enum mp_status_verdict verdict);
 

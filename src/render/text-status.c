@@ -41,9 +41,18 @@ static const struct mp_finding *first_of(
 	return NULL;
 }
 
+/* Promises: all findings but those that only tell of a self-test. */
 static unsigned total(const struct mp_status_report *report)
 {
-	return report->findings->len;
+	unsigned count = 0;
+
+	for (guint i = 0; i < report->findings->len; i++) {
+		const struct mp_finding *finding = report->findings->pdata[i];
+
+		count += strcmp(finding->id, MP_STATUS_SELFTEST) != 0 ||
+			 finding->severity == MP_FAIL || finding->severity == MP_UNSURE;
+	}
+	return count;
 }
 
 static void put_drift(struct mp_page *page, const struct mp_status_report *report)
@@ -52,7 +61,8 @@ static void put_drift(struct mp_page *page, const struct mp_status_report *repor
 	unsigned n = report->counts[MP_FAIL];
 	g_autofree char *text = NULL;
 
-	if (!strcmp(first->id, "status-transaction"))
+	if (!strcmp(first->id, "status-transaction") ||
+		!strcmp(first->id, MP_STATUS_SELFTEST))
 		text = g_strdup_printf("%s: %s", first->subject, first->summary);
 	else
 		text = g_strdup_printf("%u of %u promises %s not kept: %s: %s", n,

@@ -185,3 +185,77 @@ shim() {
 	run timeout 20 bash -c '"$1" hook 101 pre-start --sysroot "$2" | cat' - "$METIS" "$(host forum-node)"
 	assert_success
 }
+
+# last_selftest FILTER: the report of the card's last self-test, changed by jq; each time from the captured one.
+last_selftest() {
+	local file=$TREE/var/lib/metis-passthrough/selftest/0000:86:00.0.json
+	[ -e "$BATS_TEST_TMPDIR/report" ] || cp "$file" "$BATS_TEST_TMPDIR/report"
+	jq "$1" "$BATS_TEST_TMPDIR/report" >"$file"
+}
+
+# selftest_last VALUE: what the configuration wants of it.
+selftest_last() {
+	local config=$TREE/etc/metis-passthrough/config.yaml
+	sed -i '/^selftest_last:/d' "$config"
+	echo "selftest_last: $1" >>"$config"
+}
+
+# not_good WORDS: a self-test of which WORDS are told: a warning, nothing, or a refusal, as the configuration says.
+not_good() {
+	for config in '' warn; do
+		[ -z "$config" ] || selftest_last "$config"
+		metis hook 101 pre-start --sysroot "$TREE"
+		[[ $stderr == *"warning: 0000:86:00.0: "*"$1"* ]] || fail "no '$1' in: $stderr"
+	done
+	selftest_last off
+	metis hook 101 pre-start --sysroot "$TREE"
+	[ -z "$output$stderr" ] || fail "$stderr"
+	selftest_last require
+	metis 1 hook 101 pre-start --sysroot "$TREE"
+	refused "selftest_last is 'require', and of 0000:86:00.0 "
+	refused "$1"
+	refused "run 'metis-passthrough selftest --device 0000:86:00.0'"
+	sed -i '/^selftest_last:/d' "$TREE/etc/metis-passthrough/config.yaml"
+}
+
+@test "a self-test that passed is enough, also where one is required" {
+	tree set-up
+	selftest_last require
+	metis hook 101 pre-start --sysroot "$TREE"
+	[ -z "$output$stderr" ] || fail "$stderr"
+}
+
+@test "a self-test that failed, or is of another kernel, BIOS or card: as the configuration says" {
+	tree set-up
+	last_selftest '.verdict = "failed" | .summary.fail = 1
+		| .results = [{case: "dma-read", verdict: "fail", summary: "nothing arrived"}]'
+	not_good "its last self-test failed: dma-read: nothing arrived"
+	last_selftest '.host.kernel = "6.8.12-1-pve"'
+	not_good "its last self-test passed on kernel 6.8.12-1-pve, and this is 7.0.0-3-pve"
+	last_selftest '.bios.version = "3.7"'
+	not_good "its last self-test passed with BIOS 3.7, and this is 3.8a"
+	last_selftest '.bios.version = null'
+	not_good "whether with this BIOS is not known (then: unknown)"
+	last_selftest '.host.kernel = null'
+	not_good "whether on this kernel is not known"
+	last_selftest '.options.isolation = false'
+	not_good "left out the isolation cases"
+	last_selftest '.pin.serial = "0x1f9d110000000002"'
+	not_good "may have been of another card"
+	last_selftest '"nonsense"'
+	not_good "could not be read"
+}
+
+@test "no self-test at all counts only where one is required, and of configured cards" {
+	tree set-up
+	rm "$TREE/var/lib/metis-passthrough/selftest/"*
+	metis hook 101 pre-start --sysroot "$TREE"
+	[ -z "$output$stderr" ] || fail "$stderr"
+	selftest_last require
+	metis 1 hook 101 pre-start --sysroot "$TREE"
+	refused "no self-test of it was ever run"
+	tree forum-node
+	mkdir -p "$TREE/etc/metis-passthrough"
+	echo 'selftest_last: require' >"$TREE/etc/metis-passthrough/config.yaml"
+	metis hook 101 pre-start --sysroot "$TREE"
+}

@@ -271,3 +271,61 @@ verdict() {
 	metis 1 status --sysroot "$(host set-up)" --format json
 	assert_json .verdict unknown
 }
+
+# self_tested KERNEL VERDICT FAILURES: the report of the card's last self-test.
+self_tested() {
+	mkdir -p "$tree/var/lib/metis-passthrough/selftest"
+	jq -n --arg card "$CARD" --arg kernel "$1" --arg verdict "$2" --argjson fail "$3" '{
+		host: {kernel: $kernel}, bios: {version: "3.8a"}, pin: {address: $card, id: "1f9d:1100"}, engine: "dw-edma",
+		options: {isolation: true}, started: 1777990400, verdict: $verdict,
+		results: [{case: "dma-read", verdict: "fail", summary: "nothing arrived"}],
+		summary: {pass: 14, fail: $fail, skip: 2}}' >"$tree/var/lib/metis-passthrough/selftest/$CARD.json"
+}
+
+# told VERDICT EXIT SEVERITY WORDS: what status says of the self-test; all else is kept.
+told() {
+	metis "$2" status --sysroot "$tree" --format json
+	assert_schema status
+	assert_json .verdict "$1"
+	assert_json '[.findings[] | select(.id == "status-selftest") | .severity] | join(" ")' "$3"
+	[[ $(jq -r '.findings[] | select(.id == "status-selftest") | .summary' <<<"$output") == *"$4"* ]] || fail "no '$4'"
+	assert_json '[.findings[] | select(.severity != "pass" and .id != "status-selftest")] | length' 0
+	metis "$2" status --sysroot "$tree"
+}
+
+@test "the last self-test is told, and counts only where the configuration requires it" {
+	set_up_and_boot
+	local kernel promises
+	metis status --sysroot "$tree" --format json
+	kernel=$(jq -r .host.kernel <<<"$output")
+	promises=$(jq '.findings | length' <<<"$output")
+	self_tested "$kernel" passed 0
+	told kept 0 pass 'its last self-test passed on this kernel and BIOS'
+	assert_line --index 0 "status: all $promises promises kept"
+	self_tested "$kernel" failed 1
+	told kept 0 warn 'its last self-test failed: dma-read: nothing arrived'
+	assert_line --index 0 "status: all $promises promises kept"
+	assert_line --partial "WARNINGS (1)"
+	self_tested 6.1.0-1-pve passed 0
+	told kept 0 warn 'passed on kernel 6.1.0-1-pve, and this is'
+	# An admin's line, which setup keeps.
+	echo 'selftest_last: require' >>"$tree$CONF"
+	set_up
+	boot 33333333-3333-3333-3333-333333333333
+	grep -q '^selftest_last: "\?require' "$tree$CONF"
+	self_tested "$kernel" passed 0
+	told kept 0 pass 'its last self-test passed on this kernel and BIOS'
+	self_tested 6.1.0-1-pve passed 0
+	told unknown 1 unknown 'passed on kernel 6.1.0-1-pve, and this is'
+	assert_line --index 0 --partial "UNKNOWN: 1 of $((promises + 1)) promises could not be checked: $CARD: its last self-test"
+	rm -r "$tree/var/lib/metis-passthrough/selftest"
+	told unknown 1 unknown 'no self-test of it was ever run'
+	self_tested "$kernel" failed 1
+	told drift 1 fail 'its last self-test failed: dma-read: nothing arrived'
+	assert_line --index 0 --regexp "^DRIFT: $CARD: its last self-test failed"
+	sed -i 's/^selftest_last: .*/selftest_last: off/' "$tree$CONF"
+	set_up
+	boot 44444444-4444-4444-4444-444444444444
+	metis status --sysroot "$tree" --format json
+	assert_json '[.findings[] | select(.id == "status-selftest")] | length' 0
+}

@@ -27,98 +27,99 @@ static void add_evidence(struct mp_finding *f, const struct mp_selftest_last *la
 		last->kernel ? last->kernel : "unknown",
 		last->bios ? last->bios : "unknown",
 		last->engine ? last->engine : "unknown", last->way ? " by " : "",
-		last->way ? last->way : "", last->passed, last->failed,
-		last->skipped, last->isolation ? "" : ", without the isolation cases");
+		last->way ? last->way : "", last->passed, last->failed, last->skipped,
+		last->isolation ? "" : ", without the isolation cases");
 }
 
-/* False: no report of this very card can be judged, and that was said. */
-static bool is_of_this_card(struct mp_check_ctx *ctx, const struct mp_selftest_last *last)
+static void say_unreadable(struct mp_check_ctx *ctx, const struct mp_selftest_last *last)
 {
-	g_autofree char *why = NULL;
-	struct mp_finding *f;
+	struct mp_finding *f = mp_check_say(
+		ctx, MP_UNSURE, "What its last self-test found could not be read");
 
-	if (mp_pin_check(ctx->host, last->pin, &why) == MP_PIN_SAME)
-		return true;
-	f = mp_check_say(ctx, MP_UNSURE,
-		"The last self-test at this address may have been of another card: %s",
-		why ? why : "it cannot be told");
-	add_evidence(f, last);
+	if (last)
+		mp_finding_fact(f, &last->verdict);
+	else if (ctx->host->selftests)
+		mp_finding_fact(f, &ctx->host->selftests->store);
 	remedy(f, ctx);
-	return false;
 }
 
-static void judge_passed(struct mp_check_ctx *ctx, const struct mp_selftest_last *last)
+/* What is odd about one that passed. */
+static struct mp_finding *say_passed(struct mp_check_ctx *ctx,
+	const struct mp_selftest_last *last, enum mp_selftest_state state)
 {
 	const struct mp_platform *platform = mp_platform_or_none(ctx->host);
 	struct mp_finding *f;
 
-	if (!last->kernel || platform->kernel_release.know != MP_KNOWN) {
+	switch (state) {
+	case MP_SELFTEST_KERNEL_UNKNOWN:
 		f = mp_check_say(ctx, MP_UNSURE,
 			"The last self-test passed, but not known is on which kernel%s",
 			last->kernel ? " this host runs" : "");
 		mp_finding_fact(f, &platform->kernel_release);
 		remedy(f, ctx);
-	} else if (strcmp(last->kernel, platform->kernel_release.text) != 0) {
+		return f;
+	case MP_SELFTEST_OTHER_KERNEL:
 		f = mp_check_say(ctx, MP_INFO, "The self-test last passed on kernel %s",
 			last->kernel);
 		mp_finding_fact(f, &platform->kernel_release);
-	} else if (last->bios && platform->bios_version.know == MP_KNOWN &&
-		   strcmp(last->bios, platform->bios_version.text) != 0) {
+		return f;
+	case MP_SELFTEST_OTHER_BIOS:
 		f = mp_check_say(ctx, MP_WARN,
 			"The self-test last passed with BIOS %s; firmware decides about "
 			"interrupt remapping and reserved memory",
 			last->bios);
 		mp_finding_fact(f, &platform->bios_version);
 		remedy(f, ctx);
-	} else if ((last->bios != NULL) != (platform->bios_version.know == MP_KNOWN) ||
-		   platform->bios_version.know == MP_UNKNOWN) {
+		return f;
+	case MP_SELFTEST_BIOS_UNKNOWN:
 		f = mp_check_say(ctx, MP_UNSURE,
 			"The self-test last passed on this kernel, but whether with this "
 			"BIOS is not known");
 		mp_finding_fact(f, &platform->bios_version);
 		remedy(f, ctx);
-	} else if (!last->isolation) {
-		f = mp_check_say(ctx, MP_INFO,
+		return f;
+	case MP_SELFTEST_NO_ISOLATION:
+		return mp_check_say(ctx, MP_INFO,
 			"The self-test last passed on this kernel, but without the "
 			"isolation cases");
-	} else {
-		f = mp_check_say(ctx, MP_PASS,
+	default:
+		return mp_check_say(ctx, MP_PASS,
 			"The self-test last passed on this kernel and BIOS");
 	}
-	add_evidence(f, last);
 }
 
 static void selftest_last(struct mp_check_ctx *ctx)
 {
-	const struct mp_selftests *selftests = ctx->host->selftests;
 	const struct mp_selftest_last *last =
 		mp_selftest_last(ctx->host, ctx->device->bdf);
+	g_autofree char *why = NULL;
+	enum mp_selftest_state state = mp_selftest_judge(ctx->host, ctx->device, &why);
 	struct mp_finding *f;
 
-	if (!last && selftests && selftests->store.know != MP_UNKNOWN) {
+	switch (state) {
+	case MP_SELFTEST_NONE:
 		mp_check_say(ctx, MP_SKIP, "No self-test of it was run yet");
 		return;
-	}
-	if (!last || last->verdict.know != MP_KNOWN) {
+	case MP_SELFTEST_UNREADABLE:
+		say_unreadable(ctx, last);
+		return;
+	case MP_SELFTEST_OTHER_CARD:
 		f = mp_check_say(ctx, MP_UNSURE,
-			"What its last self-test found could not be read");
-		if (last)
-			mp_finding_fact(f, &last->verdict);
-		else if (selftests)
-			mp_finding_fact(f, &selftests->store);
+			"The last self-test at this address may have been of another card: "
+			"%s",
+			why ? why : "it cannot be told");
 		remedy(f, ctx);
-		return;
+		break;
+	case MP_SELFTEST_FAILED:
+		f = mp_check_say(ctx, MP_FAIL, "The last self-test failed: %s",
+			last->failure ? last->failure : "see its report");
+		remedy(f, ctx);
+		break;
+	default:
+		f = say_passed(ctx, last, state);
+		break;
 	}
-	if (!is_of_this_card(ctx, last))
-		return;
-	if (mp_fact_is(&last->verdict, "passed")) {
-		judge_passed(ctx, last);
-		return;
-	}
-	f = mp_check_say(ctx, MP_FAIL, "The last self-test failed: %s",
-		last->failure ? last->failure : "see its report");
 	add_evidence(f, last);
-	remedy(f, ctx);
 }
 
 const struct mp_check mp_checks_selftest[] = {
