@@ -164,13 +164,15 @@ static inline void power_on(struct scene *scene)
 		scene->window = area(scene, REF_WINDOW, 0xbac1);
 }
 
-/* In the driver's order. */
+/* In the driver's order; the last of it NOW. */
 static inline void arm(struct scene *scene, uint64_t target, uint64_t now)
 {
-	put32(scene, scene->window + TARGET, (uint32_t)target, now);
-	put32(scene, scene->window + TARGET + 4, target >> 32, now);
-	put32(scene, scene->window + 4, 0, now);
-	put32(scene, scene->window + SIZE, WINDOW_BYTES, now);
+	uint64_t before = now / 2;
+
+	put32(scene, scene->window + TARGET, (uint32_t)target, before);
+	put32(scene, scene->window + TARGET + 4, target >> 32, before);
+	put32(scene, scene->window + 4, 0, before);
+	put32(scene, scene->window + SIZE, WINDOW_BYTES, before);
 	put32(scene, scene->window + CTRL, 1, now);
 }
 

@@ -44,6 +44,25 @@ static void fills_the_block_by_version(void **state)
 	assert_false(firmware_preset("", &scene->options));
 }
 
+static void names_the_source_of_each_interrupt(void **state)
+{
+	struct scene *scene = *state;
+	uint32_t table;
+
+	power_on(scene);
+	table = area(scene, REF_VMSI, 0xb5b5);
+	assert_int_equal(get(scene, table + 2, 2), 32);
+	for (unsigned id = 0; id < 32; id++) {
+		bool dma = id >= RD0 && id < WR0 + 4;
+		uint32_t entry = table + 4 + 8 * id;
+
+		assert_int_equal(get(scene, entry, 1), id <= MESSAGE || id == 24);
+		assert_int_equal(get(scene, entry + 1, 1), dma);
+		assert_int_equal(get(scene, table + 260 + id, 1), id);
+	}
+	assert_int_equal(get(scene, table + 260 + 32, 1), 0);
+}
+
 static void is_absent_until_it_has_started(void **state)
 {
 	struct scene *scene = *state;
@@ -55,6 +74,8 @@ static void is_absent_until_it_has_started(void **state)
 	assert_int_equal(get(scene, REF_WINDOW, 2), 0);
 	/* What is written too early is lost. */
 	put32(scene, 0x1000, 1, 2999);
+	put32(scene, COMMAND, 1, 2999);
+	assert_int_equal(scene->flags + scene->vectors, 0);
 	assert_int_equal(firmware_run(scene->firmware, 3000), UINT64_MAX);
 	scene->window = area(scene, REF_WINDOW, 0xbac1);
 	assert_int_equal(scene->window, 0x1000);
@@ -91,18 +112,21 @@ static void writes_a_flag_then_interrupts(void **state)
 	command(scene);
 	assert_int_equal(scene->flag_address, FIRST_TARGET + 4 * MESSAGE);
 	assert_int_equal(scene->vector, MESSAGE);
-	/* One vector: all by it. */
-	scene->granted = 1;
+	/* Too few vectors: all by the first. */
+	scene->granted = MESSAGE + 1;
+	command(scene);
+	assert_int_equal(scene->vector, MESSAGE);
+	scene->granted = MESSAGE;
 	command(scene);
 	assert_int_equal(scene->vector, 0);
-	assert_int_equal(scene->flags, 3);
+	assert_int_equal(scene->flags, 4);
 	scene->enabled = false;
 	command(scene);
-	assert_int_equal(scene->vectors, 3);
+	assert_int_equal(scene->vectors, 4);
 	disarm(scene, 2000);
 	assert_int_equal(firmware_run(scene->firmware, 9000), UINT64_MAX);
 	command(scene);
-	assert_int_equal(scene->flags, 4);
+	assert_int_equal(scene->flags, 5);
 	assert_int_equal(scene->messages, 0);
 }
 
@@ -306,6 +330,24 @@ static void wedges_until_a_bus_reset(void **state)
 	assert_int_equal(get(scene, REF_WINDOW, 2), 0xbac1);
 }
 
+/* Its memory is as it was, and nobody is there to look at it. */
+static void wedged_does_nothing(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->options.wedge_after_flr = true;
+	scene->options.sticky = FIRMWARE_STICKY_FLR;
+	scene->options.dma_vm = FIRMWARE_DMA_VM_OWNER;
+	scene->options.heartbeat_ms = 100;
+	power_on(scene);
+	arm(scene, FIRST_TARGET, 0);
+	assert_false(firmware_reset(scene->firmware, FIRMWARE_RESET_FLR, 50));
+	assert_int_equal(firmware_run(scene->firmware, 1000), UINT64_MAX);
+	put32(scene, COMMAND, 1, 1000);
+	assert_false(firmware_signal(scene->firmware, 0, false));
+	assert_int_equal(scene->flags + scene->vectors, 0);
+}
+
 static void dead_does_nothing(void **state)
 {
 	struct scene *scene = *state;
@@ -402,6 +444,7 @@ int main(void)
 #define ON_CARD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		ON_CARD(fills_the_block_by_version),
+		ON_CARD(names_the_source_of_each_interrupt),
 		ON_CARD(is_absent_until_it_has_started),
 		ON_CARD(writes_a_flag_then_interrupts),
 		ON_CARD(writes_nothing_behind_the_window),
@@ -413,6 +456,7 @@ int main(void)
 		ON_CARD(points_imwr_at_its_own_message),
 		ON_CARD(resets_clear_as_far_as_they_reach),
 		ON_CARD(wedges_until_a_bus_reset),
+		ON_CARD(wedged_does_nothing),
 		ON_CARD(dead_does_nothing),
 		ON_CARD(survives_any_writes),
 	};
