@@ -79,6 +79,7 @@ struct firmware {
 	bool on;      /* has had its first reset */
 	bool running; /* the control block is filled */
 	bool wedged;
+	bool busy; /* with an event */
 	uint64_t ready_ms, beat_ms;
 	bool armed;
 	uint64_t target; /* as taken when the window was armed */
@@ -206,6 +207,10 @@ static void event(struct firmware *firmware, unsigned id)
 {
 	const uint8_t flag[] = { 1, 0, 0, 0 };
 
+	/* Its flag or message has hit the card itself, and been taken for the next one. */
+	if (firmware->busy)
+		return;
+	firmware->busy = true;
 	if (!firmware->options.window_latched) {
 		firmware->target = get(firmware, AREA_WINDOW + WINDOW_TARGET, 8);
 		firmware->size = (uint32_t)get(firmware, AREA_WINDOW + WINDOW_SIZE, 4);
@@ -215,6 +220,7 @@ static void event(struct firmware *firmware, unsigned id)
 		firmware->bus.host_write(firmware->bus.user,
 			firmware->target + sizeof(flag) * id, flag, sizeof(flag));
 	raise_interrupt(firmware, id);
+	firmware->busy = false;
 }
 
 /* [I] FIRMWARE_DMA_VM_IMWR: lets the eDMA signal by the function's own message. A driver that
