@@ -111,8 +111,10 @@ static bool read_message(
 static bool can_send(struct mp_selftest *test, struct mp_case_result *result)
 {
 	if (!test->limits.programmed_irq || !test->engine->send_message)
-		mp_case_skip(result,
-			"the engine cannot have the device write a message itself");
+		mp_case_skip(result, "%s",
+			test->limits.no_message
+				? test->limits.no_message
+				: "the engine cannot have the device write a message itself");
 	else if (!mp_vfio_irq_count(test->vfio, MP_VFIO_MSI))
 		mp_case_skip(result, "the device has no MSI");
 	return !result->summary;
@@ -162,6 +164,34 @@ static unsigned begin(struct mp_selftest *test, struct mp_case_result *result,
 
 /* --- the right one --- */
 
+/*
+ * After one that did not arrive: a message is a write like any other, so it can be pointed at
+ * memory. Whether it arrives there tells the device's fault from that of the way behind it.
+ */
+static void look_by_memory(struct mp_selftest *test, struct mp_case_result *result)
+{
+	static const uint32_t data = 0x5aa5;
+	g_autoptr(mp_buffer) buffer = mp_test_buffer(test, result, test->page);
+	const struct message message = { MP_IOVA_TO, data };
+	uint32_t got;
+
+	if (!buffer || !mp_test_map(test, result, buffer, MP_IOVA_TO,
+			       MP_VFIO_READ | MP_VFIO_WRITE))
+		return;
+	memset(buffer->memory, 0, sizeof(got));
+	if (send(test, result, &message)) {
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		memcpy(&got, buffer->memory, sizeof(got));
+		mp_case_evidence(result, "the same, pointed at memory", "%s",
+			got == GUINT32_TO_LE(data)
+				? "arrives, so the device sends what it is told to"
+			: got ? "arrives as something else: the device sends what it was "
+				"not told to"
+			      : "does not arrive either: the device sends nothing");
+	}
+	mp_test_unmap(test, result, MP_IOVA_TO, buffer->size);
+}
+
 static bool run_message(struct mp_selftest *test, struct mp_case_result *result)
 {
 	struct message message;
@@ -181,6 +211,8 @@ static bool run_message(struct mp_selftest *test, struct mp_case_result *result)
 	}
 	if (count)
 		mp_test_irq_disable(test, result);
+	if (count && !fine && !test->dead)
+		look_by_memory(test, result);
 	if (count && fine)
 		mp_case_pass(result,
 			"the device wrote the message of %u vector%s itself, and each arrived "

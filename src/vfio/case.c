@@ -242,6 +242,21 @@ static bool check_written(struct mp_selftest *test, struct mp_case_result *resul
 	return false;
 }
 
+bool mp_test_has_read(struct mp_selftest *test, struct mp_case_result *result,
+	const void *data, size_t size)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!test->engine->check_read ||
+		test->engine->check_read(test->state, data, size, &error))
+		return true;
+	mp_case_fail(result, NULL,
+		"the device says that it read %zu bytes of the host, and has others: %s",
+		test->limits.read_size ? test->limits.read_size : size,
+		error ? error->message : "it cannot tell why");
+	return false;
+}
+
 bool mp_test_round_trip(struct mp_selftest *test, struct mp_case_result *result,
 	struct mp_buffer *buffer, uint64_t iova, size_t offset, size_t size)
 {
@@ -252,7 +267,9 @@ bool mp_test_round_trip(struct mp_selftest *test, struct mp_case_result *result,
 	if (echoes) {
 		mp_pattern_fill(sent, size, MP_PATTERN_RANDOM, test->seed++);
 		memcpy(buffer->memory + offset, sent, size);
-		if (!mp_test_transfer(test, result, MP_DEVICE_READS, iova + offset, size))
+		if (!mp_test_transfer(
+			    test, result, MP_DEVICE_READS, iova + offset, size) ||
+			!mp_test_has_read(test, result, sent, size))
 			return false;
 	}
 	mp_buffer_guard(buffer);

@@ -73,6 +73,10 @@ bool mp_test_attempt(struct mp_selftest *test, struct mp_case_result *result,
 	enum mp_direction direction, uint64_t iova, size_t size);
 /* After that: back to where transfers work; else the verdict is made. */
 void mp_test_come_back(struct mp_selftest *test, struct mp_case_result *result);
+/* After a read: whether DATA is what the device has, where it can be looked at. False: it is
+ * not, and the verdict is made. */
+bool mp_test_has_read(struct mp_selftest *test, struct mp_case_result *result,
+	const void *data, size_t size);
 /* WANTED, as the engine can do it: not more than it can, whole units, at least one. */
 size_t mp_test_size(const struct mp_selftest *test, size_t wanted);
 /*

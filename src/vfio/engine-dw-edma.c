@@ -141,6 +141,9 @@ static void limits(const void *state, struct mp_engine_limits *limits)
 		.reads_any = true,
 		.writes_any = true,
 		.programmed_irq = !edma || !edma->cannot_message,
+		.no_message =
+			"its firmware sends the messages of its DMA block itself (DMA in "
+			"a VM)",
 	};
 }
 

@@ -35,6 +35,7 @@ struct mp_engine_limits {
 	                               device decides what it writes (an NVMe's Identify) */
 	bool irq_per_vector; /* raise_irq() can choose among all vectors */
 	bool programmed_irq; /* send_message() works */
+	const char *no_message;  /* why it does not, though the engine has it; or NULL */
 	bool anonymous_messages; /* as written by no requester that anybody can tell */
 };
 
@@ -73,8 +74,9 @@ struct mp_engine {
 		void *state, uint64_t iova, size_t size, GError **error);
 	/* Where writes_any is false: is DATA what the device must have written? NULL else. */
 	bool (*check_written)(void *state, const void *data, size_t size, GError **error);
-	/* Where reads_any is false: is DATA what the device has read last? By asking the device,
-	 * so another proof than its word that it read. NULL: cannot tell. */
+	/* Is DATA what the device has read last? By looking into the device, another way than
+	 * that by which it came. NULL: cannot tell; then what it has read has to come back by
+	 * write_host(), or nothing is known of it. */
 	bool (*check_read)(void *state, const void *data, size_t size, GError **error);
 	/* The device signals vector N. NULL: cannot. */
 	bool (*raise_irq)(void *state, unsigned n, GError **error);

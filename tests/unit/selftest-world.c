@@ -42,8 +42,7 @@ bool mp_vfio_quiet(struct mp_vfio *vfio G_GNUC_UNUSED, GError **error)
 	world.quieted++;
 	world.master = false;
 	if (world.loud)
-		g_set_error(
-			error, MP_ERROR, MP_ERROR_IO, "0000:01:00.0: is not quiet");
+		g_set_error(error, MP_ERROR, MP_ERROR_IO, "0000:01:00.0: is not quiet");
 	return !world.loud;
 }
 
@@ -443,6 +442,14 @@ static bool send_compat(void)
 static bool fake_message(void *state G_GNUC_UNUSED, uint64_t address, uint32_t data,
 	GError **error G_GNUC_UNUSED)
 {
+	uint8_t *memory = translate(address, MP_VFIO_WRITE);
+
+	if (world.lie == SENDS_NO_MESSAGE)
+		return true;
+	if (memory)
+		memcpy(memory, &data, sizeof(data));
+	if (memory)
+		return true;
 	if (address == 0xfee00000 && data == 0xef)
 		return send_compat();
 	assert_int_equal(address, world.amd ? 0xfee00000u : MESSAGE);

@@ -33,6 +33,7 @@ enum lie {
 	RAISES_TWO,
 	LOSES_LOOPBACK,
 	SENDS_ANOTHER_MESSAGE,
+	SENDS_NO_MESSAGE,
 	IGNORES_UNMAPPING,
 	IGNORES_READ_ONLY,
 	IS_NOT_LOGGED,
@@ -75,7 +76,7 @@ struct world {
 	GString *log;
 	bool dead;
 	unsigned quiesced, quieted, closed;
-	bool loud; /* the device does not become quiet */
+	bool loud;         /* the device does not become quiet */
 	unsigned messages; /* that were sent to a vector that is on */
 	int raise_signal;
 };

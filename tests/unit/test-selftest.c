@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "core/finding.h"
 #include "selftest-world.h"
 
 static void test_honest(void **state G_GNUC_UNUSED)
@@ -73,6 +74,30 @@ static void test_interrupts(void **state G_GNUC_UNUSED)
 	world_assert_fails(RAISES_TWO, "irq-*", "irq-intx irq-msi irq-msix ");
 	world_assert_fails(LOSES_LOOPBACK, "irq-*", "irq-loopback ");
 	world_assert_fails(SENDS_ANOTHER_MESSAGE, "irq-*", "irq-message ");
+	world_assert_fails(SENDS_NO_MESSAGE, "irq-*", "irq-message ");
+}
+
+static void assert_evidence(enum lie lie, const char *glob, const char *value)
+{
+	g_autoptr(GPtrArray) results = NULL;
+	const struct mp_evidence *last;
+
+	world.lie = lie;
+	results = world_run(glob, 1, true, NULL);
+	world.lie = HONEST;
+	assert_int_equal(world_only(results)->verdict, MP_CASE_FAIL);
+	last = world_only(results)
+		       ->evidence->pdata[world_only(results)->evidence->len - 1];
+	assert_string_equal(last->value, value);
+}
+
+/* A message that does not arrive is pointed at memory, to see whose fault it is. */
+static void test_message_to_memory(void **state G_GNUC_UNUSED)
+{
+	assert_evidence(SENDS_ANOTHER_MESSAGE, "irq-message",
+		"arrives, so the device sends what it is told to");
+	assert_evidence(SENDS_NO_MESSAGE, "irq-message",
+		"does not arrive either: the device sends nothing");
 }
 
 static void test_isolation(void **state G_GNUC_UNUSED)
@@ -161,6 +186,7 @@ int main(void)
 		cmocka_unit_test(test_data),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_message_to_memory),
 		cmocka_unit_test(test_isolation),
 		cmocka_unit_test(test_no_isolation),
 		cmocka_unit_test(test_dead),
