@@ -130,9 +130,8 @@ bool mp_hook_take_cards(const struct mp_host *host, const struct mp_config *conf
 	return true;
 }
 
-/* A card that the host has already is the host's business. */
-static bool leave(
-	const struct mp_config *config, const struct mp_pci *device, GError **error)
+bool mp_hook_silence(const struct mp_config *config, const struct mp_pci *device,
+	void (*tell)(void *user, const char *line), void *user, GError **error)
 {
 	g_autoptr(mp_profile) profile = mp_profile_for_device(device, error);
 	const struct mp_card_kind *kind;
@@ -142,13 +141,23 @@ static bool leave(
 	if (!profile)
 		return false;
 	kind = profile->state ? mp_card_kind_find(profile->state) : NULL;
-	if (!kind || !mp_fact_is(&device->driver, MP_DRIVER_VFIO))
+	if (!kind)
 		return true;
 	live = mp_ready_live_new(device, kind);
 	if (!mp_ready_live_lock(live, error))
 		return false;
 	ready = ready_of(config, device, profile);
+	ready.say = tell;
+	ready.say_user = user;
 	return mp_ready_quiet(&ready, mp_ready_live_io(live), error);
+}
+
+/* A card that the host has already is the host's business. */
+static bool leave(
+	const struct mp_config *config, const struct mp_pci *device, GError **error)
+{
+	return !mp_fact_is(&device->driver, MP_DRIVER_VFIO) ||
+	       mp_hook_silence(config, device, say, NULL, error);
 }
 
 bool mp_hook_leave_cards(const struct mp_host *host, const struct mp_config *config,

@@ -7,6 +7,7 @@
 #define MP_HOOK_CARDS_H
 
 #include "core/error.h"
+#include "core/pci.h"
 #include "core/settings.h"
 #include "core/vm.h"
 
@@ -18,5 +19,10 @@ bool mp_hook_take_cards(const struct mp_host *host, const struct mp_config *conf
  * error. */
 bool mp_hook_leave_cards(const struct mp_host *host, const struct mp_config *config,
 	const struct mp_vm *vm, GError **error);
+
+/* A card that is with vfio-pci and that nobody uses: awake, no bus master, nothing armed. SAY
+ * is told what is done. */
+bool mp_hook_silence(const struct mp_config *config, const struct mp_pci *device,
+	void (*say)(void *user, const char *line), void *user, GError **error);
 
 #endif

@@ -15,6 +15,7 @@ static const struct mp_cmd *const commands[] = {
 	&mp_cmd_list,
 	&mp_cmd_preflight,
 	&mp_cmd_explain,
+	&mp_cmd_inspect,
 	&mp_cmd_snapshot,
 	&mp_cmd_plan,
 	&mp_cmd_setup,

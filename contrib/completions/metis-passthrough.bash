@@ -58,6 +58,7 @@ _metis_passthrough_options() {
 		printf '%s\n' -d --device --id -p --profile --mapping -y --yes --strict \
 			-v --verbose -f --format --sysroot --color -h --help
 		;;
+	inspect) printf '%s\n' -d --device -p --profile --scrub -f --format --sysroot --color -h --help ;;
 	hook) printf '%s\n' --sysroot -h --help ;;
 	repin) printf '%s\n' -y --yes -v --verbose -f --format --sysroot --color -h --help ;;
 	bind) printf '%s\n' -g --group --force -t --timeout -h --help ;;
@@ -110,7 +111,7 @@ _metis_passthrough() {
 	COMPREPLY=()
 	if [ ${#words[@]} -le 2 ]; then
 		mapfile -t COMPREPLY < <(
-			compgen -W 'list preflight explain snapshot plan setup status rollback history vm hook repin bind unbind selftest -h --help -V --version' -- "$cur"
+			compgen -W 'list preflight explain inspect snapshot plan setup status rollback history vm hook repin bind unbind selftest -h --help -V --version' -- "$cur"
 		)
 		return
 	fi

@@ -60,15 +60,10 @@ static bool is_interrupt_address(uint64_t address)
 	return address >> 20 == 0xfee;
 }
 
-/* VT-d 5.1.2.2: remappable format has bit 4 set; handle in 19:5, its bit 15 in bit 2. */
+/* VT-d 5.1.2.2: remappable format has bit 4 set. */
 static bool is_remappable(uint64_t address)
 {
 	return address & 0x10;
-}
-
-static unsigned handle_of(uint64_t address)
-{
-	return (unsigned)((address >> 5 & 0x7fff) | (address >> 2 & 1) << 15);
 }
 
 static enum mp_card_message classify(const struct mp_card *card, uint64_t address)
@@ -136,7 +131,7 @@ static void add_target(struct mp_card *card, struct reader *reader,
 	target->data[3] = (uint16_t)(second >> 16);
 	target->message = classify(card, target->address);
 	if (target->message == MP_MESSAGE_OWN || target->message == MP_MESSAGE_STALE)
-		target->handle = handle_of(target->address);
+		target->handle = mp_card_handle(target->address);
 }
 
 static void read_edma(struct mp_host *host, struct mp_card *card, struct reader *reader)

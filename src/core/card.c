@@ -52,6 +52,11 @@ const char *mp_card_message_name(enum mp_card_message message)
 	return names[message];
 }
 
+unsigned mp_card_handle(uint64_t address)
+{
+	return (unsigned)((address >> 5 & 0x7fff) | (address >> 2 & 1) << 15);
+}
+
 bool mp_card_is_armed(const struct mp_card *card)
 {
 	if (card->window == MP_CARD_YES)

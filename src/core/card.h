@@ -92,6 +92,8 @@ struct mp_card {
 
 const char *mp_card_life_name(enum mp_card_life life);          /* "running" */
 const char *mp_card_message_name(enum mp_card_message message); /* "stale" */
+/* The index of the remapping table that a message of remappable format names (VT-d 5.1.2.2). */
+unsigned mp_card_handle(uint64_t address);
 /* True if the card, left alone, may write where nobody expects it: a window that is armed, a
  * channel that runs, a target that is neither NONE nor OWN. */
 bool mp_card_is_armed(const struct mp_card *card);

@@ -127,4 +127,5 @@ const struct mp_render_ops mp_render_json = {
 	.plan = mp_json_plan,
 	.selftest = mp_json_selftest,
 	.cases = mp_json_cases,
+	.inspect = mp_json_inspect,
 };

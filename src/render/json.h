@@ -28,6 +28,8 @@ void mp_json_plan(
 void mp_json_selftest(
 	const struct mp_selftest_report *, const struct mp_render_style *, FILE *out);
 void mp_json_cases(const struct mp_render_style *, FILE *out);
+void mp_json_inspect(
+	const struct mp_inspect_report *, const struct mp_render_style *, FILE *out);
 
 /* --- what they share (json.c); each add takes over VALUE --- */
 

@@ -14,6 +14,8 @@
 #include "core/error.h"
 #include "core/host.h"
 
+struct mp_card;
+struct mp_irtes;
 struct mp_plan;
 struct mp_selftest_options;
 struct mp_wish;
@@ -120,6 +122,31 @@ struct mp_selftest_report {
 /* "passed", "failed", "interrupted": API. */
 const char *mp_selftest_verdict_name(const struct mp_selftest_report *report);
 
+/* Of several the first that is so. */
+enum mp_inspect_verdict {
+	MP_INSPECT_NO_STATE, /* its profile names no state */
+	MP_INSPECT_UNREAD,
+	MP_INSPECT_ASLEEP,
+	MP_INSPECT_DEAD,
+	MP_INSPECT_AT_WORK, /* something is armed, and somebody uses the card */
+	MP_INSPECT_ARMED,
+	MP_INSPECT_QUIET,
+};
+/* "quiet", "armed", ...: API. */
+const char *mp_inspect_verdict_name(enum mp_inspect_verdict verdict);
+
+/* What inspect has to show. All borrowed. */
+struct mp_inspect_report {
+	const struct mp_host *host;
+	const struct mp_pci *device;
+	const char *profile;
+	const struct mp_card *card; /* or NULL */
+	const struct mp_irtes *irtes;
+	GPtrArray *done; /* char *: what --scrub did */
+	enum mp_inspect_verdict verdict;
+	int exit_code;
+};
+
 struct mp_render_ops {
 	const char *name; /* "text", "json", "junit" */
 	/* What has to succeed before the others are called; NULL: nothing. */
@@ -141,6 +168,8 @@ struct mp_render_ops {
 	void (*selftest)(const struct mp_selftest_report *,
 		const struct mp_render_style *, FILE *out);
 	void (*cases)(const struct mp_render_style *, FILE *out); /* --list-cases */
+	void (*inspect)(const struct mp_inspect_report *, const struct mp_render_style *,
+		FILE *out);
 };
 
 extern const struct mp_render_ops mp_render_text, mp_render_json, mp_render_junit;

@@ -15,4 +15,5 @@ const struct mp_render_ops mp_render_text = {
 	.plan = mp_text_plan,
 	.selftest = mp_text_selftest,
 	.cases = mp_text_cases,
+	.inspect = mp_text_inspect,
 };

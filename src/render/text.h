@@ -18,6 +18,8 @@ void mp_text_history(
 void mp_text_selftest(
 	const struct mp_selftest_report *, const struct mp_render_style *, FILE *out);
 void mp_text_cases(const struct mp_render_style *, FILE *out);
+void mp_text_inspect(
+	const struct mp_inspect_report *, const struct mp_render_style *, FILE *out);
 
 /* "2026-11-22 10:49", local time. Caller frees. */
 char *mp_text_time(int64_t seconds);
