@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -28,10 +29,12 @@ struct mp_vfio {
 		uint8_t *memory; /* NULL: free */
 		uint64_t iova, size;
 		unsigned access;
+		bool gone; /* unmapped, and FAKE_STAYS_MAPPED */
 	} mappings[MAPPINGS_MAX];
 	int fds[FAKE_VECTORS];
 	unsigned enabled, closed, accesses;
 	GString *log;
+	enum fake_spoil spoil;
 };
 
 static struct mp_vfio *only;
@@ -100,6 +103,11 @@ void fake_vfio_set_config(
 {
 	assert_true(offset + width <= CONFIG_SIZE);
 	memcpy(vfio->config + offset, &value, width);
+}
+
+void fake_spoil(struct mp_vfio *vfio, enum fake_spoil spoil)
+{
+	vfio->spoil = spoil;
 }
 
 unsigned fake_closed(const struct mp_vfio *vfio)
@@ -292,18 +300,23 @@ bool mp_vfio_map(struct mp_vfio *vfio, void *memory, uint64_t iova, size_t size,
 	assert_true(mp_vfio_iova_usable(vfio, iova, size));
 	assert_int_equal((iova | size | (uintptr_t)memory) % FAKE_PAGE, 0);
 	for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
+		bool apart = !vfio->mappings[i].memory ||
+			     iova + size <= vfio->mappings[i].iova ||
+			     vfio->mappings[i].iova + vfio->mappings[i].size <= iova;
+
+		if (!apart && vfio->mappings[i].gone)
+			vfio->mappings[i].memory = NULL;
+		else
+			assert_true(apart);
 		if (!vfio->mappings[i].memory)
 			free = i;
-		else
-			assert_true(
-				iova + size <= vfio->mappings[i].iova ||
-				vfio->mappings[i].iova + vfio->mappings[i].size <= iova);
 	}
 	assert_true(free < MAPPINGS_MAX);
 	vfio->mappings[free].memory = memory;
 	vfio->mappings[free].iova = iova;
 	vfio->mappings[free].size = size;
 	vfio->mappings[free].access = access;
+	vfio->mappings[free].gone = false;
 	return true;
 }
 
@@ -311,10 +324,13 @@ bool mp_vfio_unmap(
 	struct mp_vfio *vfio, uint64_t iova, size_t size, GError **error G_GNUC_UNUSED)
 {
 	for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
-		if (!vfio->mappings[i].memory || vfio->mappings[i].iova != iova)
+		if (!vfio->mappings[i].memory || vfio->mappings[i].gone ||
+			vfio->mappings[i].iova != iova)
 			continue;
 		assert_int_equal(vfio->mappings[i].size, size);
-		vfio->mappings[i].memory = NULL;
+		vfio->mappings[i].gone = vfio->spoil == FAKE_STAYS_MAPPED;
+		if (!vfio->mappings[i].gone)
+			vfio->mappings[i].memory = NULL;
 		return true;
 	}
 	fail_msg("unmapped what is not mapped");
@@ -326,7 +342,7 @@ unsigned fake_mappings(const struct mp_vfio *vfio)
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < MAPPINGS_MAX; i++)
-		count += vfio->mappings[i].memory != NULL;
+		count += vfio->mappings[i].memory && !vfio->mappings[i].gone;
 	return count;
 }
 
@@ -336,34 +352,63 @@ static uint8_t *translate(const struct mp_vfio *vfio, uint64_t iova, unsigned ac
 	for (unsigned i = 0; i < MAPPINGS_MAX; i++)
 		if (vfio->mappings[i].memory && iova >= vfio->mappings[i].iova &&
 			iova - vfio->mappings[i].iova < vfio->mappings[i].size &&
-			vfio->mappings[i].access & access)
+			(vfio->mappings[i].access & access ||
+				vfio->spoil == FAKE_ALL_WRITABLE))
 			return vfio->mappings[i].memory + (iova - vfio->mappings[i].iova);
 	return NULL;
 }
 
-static void log_fault(struct mp_vfio *vfio, bool write, uint64_t iova)
+static void G_GNUC_PRINTF(2, 3) log_line(struct mp_vfio *vfio, const char *format, ...)
 {
-	g_string_append_printf(vfio->log,
-		"DMAR: [DMA %s NO_PASID] Request device [01:00.0] fault addr 0x%" PRIx64
-		" [fault reason 0x%s] PTE\n",
-		write ? "Write" : "Read", iova & ~(uint64_t)(FAKE_PAGE - 1),
-		write ? "05" : "06");
+	va_list args;
+
+	if (vfio->spoil == FAKE_SILENT)
+		return;
+	if (vfio->spoil == FAKE_SUPPRESSED) {
+		g_string_append(vfio->log, "dmar_fault: 3 callbacks suppressed\n");
+		return;
+	}
+	va_start(args, format);
+	g_string_append_vprintf(vfio->log, format, args);
+	va_end(args);
 }
 
+static const char *source(const struct mp_vfio *vfio)
+{
+	return vfio->spoil == FAKE_OF_ANOTHER ? "02:00.0" : "01:00.0";
+}
+
+static void log_fault(struct mp_vfio *vfio, bool write, uint64_t iova)
+{
+	uint64_t off = vfio->spoil == FAKE_ELSEWHERE ? FAKE_PAGE : 0;
+
+	log_line(vfio,
+		"DMAR: [DMA %s NO_PASID] Request device [%s] fault addr 0x%" PRIx64
+		" [fault reason 0x%s] PTE\n",
+		write ? "Write" : "Read", source(vfio),
+		(iova & ~(uint64_t)(FAKE_PAGE - 1)) + off, write ? "05" : "06");
+}
+
+/* VT-d specification, 5.1.3: bit 4 the format, bit 3 SHV. */
 static void message(struct mp_vfio *vfio, uint64_t address, uint32_t data)
 {
+	bool remappable = address & 0x10;
+	uint32_t index = (uint32_t)(address >> 5 & 0x7fff) + (address & 8 ? data : 0);
+
 	if (address == FAKE_MESSAGE && data - FAKE_DATA < vfio->enabled)
 		fake_signal(vfio, data - FAKE_DATA);
 	else
-		g_string_append_printf(vfio->log,
-			"DMAR: [INTR-REMAP] Request device [01:00.0] fault index 0x%" PRIx64
-			" [fault reason 0x22] Present field in the IRTE entry is clear\n",
-			address >> 5 & 0x7fff);
+		log_line(vfio,
+			"DMAR: [INTR-REMAP] Request device [%s] fault index 0x%x [fault "
+			"reason 0x%s] x\n",
+			source(vfio),
+			(remappable ? index : 0) + (vfio->spoil == FAKE_ELSEWHERE),
+			remappable ? "22" : "25");
 }
 
 bool fake_host_read(struct mp_vfio *vfio, uint64_t iova, void *data, size_t size)
 {
-	if (!fake_is_master(vfio))
+	if (!fake_is_master(vfio) && vfio->spoil != FAKE_NO_MASTER_BIT)
 		return false;
 	for (size_t i = 0; i < size; i++) {
 		const uint8_t *at = translate(vfio, iova + i, MP_VFIO_READ);
@@ -379,7 +424,7 @@ bool fake_host_read(struct mp_vfio *vfio, uint64_t iova, void *data, size_t size
 
 bool fake_host_write(struct mp_vfio *vfio, uint64_t iova, const void *data, size_t size)
 {
-	if (!fake_is_master(vfio))
+	if (!fake_is_master(vfio) && vfio->spoil != FAKE_NO_MASTER_BIT)
 		return false;
 	if (iova >> 20 == 0xfee) {
 		uint32_t value;
@@ -397,6 +442,7 @@ bool fake_host_write(struct mp_vfio *vfio, uint64_t iova, const void *data, size
 			return false;
 		}
 		*at = ((const uint8_t *)data)[i];
+		*at ^= vfio->spoil == FAKE_FLIPPED && i == size / 2 ? 0x10 : 0;
 	}
 	return true;
 }
@@ -443,6 +489,10 @@ void fake_signal(struct mp_vfio *vfio, unsigned n)
 {
 	const uint64_t one = 1;
 
+	if (vfio->spoil == FAKE_MASKED)
+		return;
+	if (vfio->spoil == FAKE_MOVED)
+		n = (n + 1) % MAX(vfio->enabled, 1);
 	if (n < vfio->enabled)
 		assert_int_equal(write(vfio->fds[n], &one, sizeof(one)), sizeof(one));
 }
@@ -471,9 +521,13 @@ void mp_klog_close(struct mp_klog *klog G_GNUC_UNUSED)
 
 bool mp_klog_read(struct mp_klog *klog G_GNUC_UNUSED, unsigned milliseconds,
 	mp_klog_match match G_GNUC_UNUSED, void *user G_GNUC_UNUSED, GString *text,
-	bool *lost G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+	bool *lost, GError **error G_GNUC_UNUSED)
 {
 	fake_wait((gint64)milliseconds * 1000);
+	if (only->spoil == FAKE_LOST && only->log->len) {
+		*lost = true;
+		g_string_truncate(only->log, 0);
+	}
 	g_string_append_len(text, only->log->str, (gssize)only->log->len);
 	g_string_truncate(only->log, 0);
 	return true;

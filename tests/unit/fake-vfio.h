@@ -43,6 +43,23 @@ void fake_vfio_free(struct mp_vfio *vfio);
 void fake_vfio_set_config(
 	struct mp_vfio *vfio, unsigned offset, unsigned width, uint32_t value);
 
+/* What the host does wrong, between the device and the test: one thing at a time. */
+enum fake_spoil {
+	FAKE_HONEST,
+	FAKE_ALL_WRITABLE,  /* whatever is mapped may be written */
+	FAKE_STAYS_MAPPED,  /* what was unmapped last at an address is still there */
+	FAKE_NO_MASTER_BIT, /* bus mastering does not matter */
+	FAKE_FLIPPED,       /* a bit of what the device writes changes on its way */
+	FAKE_MASKED,        /* no vector is signalled */
+	FAKE_MOVED,         /* each vector is signalled as the next one */
+	FAKE_SILENT,        /* the kernel logs no faults */
+	FAKE_SUPPRESSED,    /* it says that it left some out */
+	FAKE_LOST,          /* its log was overwritten before it could be read */
+	FAKE_OF_ANOTHER,    /* each fault is logged as another function's */
+	FAKE_ELSEWHERE,     /* ... at the next page, or index */
+};
+void fake_spoil(struct mp_vfio *vfio, enum fake_spoil spoil);
+
 /* --- what the model does --- */
 
 /* Memory of the host by DMA; without bus mastering, without a mapping that allows it, false,
