@@ -47,6 +47,7 @@ static struct json_object *result_object(const struct mp_case_result *result)
 	mp_json_add(object, "evidence", mp_json_evidence_list(result->evidence));
 	mp_json_add_text(object, "remedy", result->remedy);
 	add_number(object, "bytes", result->bytes);
+	add_number(object, "duration_ns", result->duration_ns);
 	mp_json_add(object, "latency_ns", figures_object(&result->latency_ns));
 	mp_json_add(
 		object, "bytes_per_second", figures_object(&result->bytes_per_second));

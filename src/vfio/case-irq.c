@@ -47,7 +47,7 @@ bool mp_test_irq_arrived(struct mp_selftest *test, struct mp_case_result *result
 					"vector %u was signalled instead", i);
 		return false;
 	}
-	g_array_append_val(test->times, ns);
+	mp_series_add(&test->times, ns);
 	wait_for(fds[n], SETTLE_MS);
 	got += take(fds[n]);
 	if (got != 1) {

@@ -169,8 +169,8 @@ bool mp_test_transfer(struct mp_selftest *test, struct mp_case_result *result,
 	uint64_t rate = (uint64_t)moved * 1000000000u / ns;
 
 	if (got == MP_ENGINE_OK) {
-		g_array_append_val(test->times, ns);
-		g_array_append_val(test->rates, rate);
+		mp_series_add(&test->times, ns);
+		mp_series_add(&test->rates, rate);
 		result->bytes += moved;
 		return true;
 	}

@@ -10,6 +10,7 @@
 #include "core/klog.h"
 #include "vfio/memory.h"
 #include "vfio/selftest.h"
+#include "vfio/series.h"
 
 /* Where the cases map what has no place of its own: within 28 bits, which is all that QEMU's
  * edu can reach as it comes. */
@@ -34,7 +35,7 @@ struct mp_selftest {
 	gint64 faulted;  /* when a fault was last asked for, monotonic */
 	unsigned faults; /* of this device, that the case asked for */
 	bool dead; /* the device came back from no abort: nothing more can be tested */
-	GArray *times, *rates; /* uint64_t: of this case's transfers */
+	struct mp_series times, rates; /* of this case's transfers */
 };
 
 /* --- verdicts: the first one holds, but a failure replaces a pass --- */

@@ -121,26 +121,6 @@ static void release_signals(const struct handlers *before)
 
 /* --- one case --- */
 
-static int compare_u64(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-	return left < right ? -1 : left > right;
-}
-
-static struct mp_figures figures_of(GArray *values)
-{
-	struct mp_figures figures = { .count = values->len };
-
-	if (!values->len)
-		return figures;
-	g_array_sort(values, compare_u64);
-	figures.min = g_array_index(values, uint64_t, 0);
-	figures.median = g_array_index(values, uint64_t, values->len / 2);
-	figures.max = g_array_index(values, uint64_t, values->len - 1);
-	return figures;
-}
-
 /* What the kernel said meanwhile about this device, and nobody asked for. */
 static void look_at_log(struct mp_selftest *test, struct mp_case_result *result)
 {
@@ -162,6 +142,7 @@ static void look_at_log(struct mp_selftest *test, struct mp_case_result *result)
 static bool run_case(
 	struct mp_selftest *test, const struct mp_case *c, struct mp_case_result *result)
 {
+	gint64 begun = g_get_monotonic_time();
 	bool goes_on;
 
 	/* Lines from before belong to nobody here. */
@@ -169,14 +150,15 @@ static bool run_case(
 	g_string_truncate(test->log, 0);
 	test->log_lost = false;
 	test->faults = 0;
-	g_array_set_size(test->times, 0);
-	g_array_set_size(test->rates, 0);
+	mp_series_clear(&test->times);
+	mp_series_clear(&test->rates);
 	goes_on = c->run(test, result);
 	look_at_log(test, result);
 	if (!result->summary)
 		mp_case_fail(result, NULL, "the case came to no verdict");
-	result->latency_ns = figures_of(test->times);
-	result->bytes_per_second = figures_of(test->rates);
+	result->duration_ns = (uint64_t)(g_get_monotonic_time() - begun) * 1000;
+	result->latency_ns = mp_series_figures(&test->times);
+	result->bytes_per_second = mp_series_figures(&test->rates);
 	return goes_on;
 }
 
@@ -288,8 +270,6 @@ static bool leave(struct mp_selftest *test, GError **error)
 	mp_klog_close(test->klog);
 	mp_buffer_free(test->scratch); /* after the close: nothing can write there now */
 	g_string_free(test->log, TRUE);
-	g_array_unref(test->times);
-	g_array_unref(test->rates);
 	return quiet;
 }
 
@@ -306,8 +286,6 @@ bool mp_selftest_run(const struct mp_host *host, const struct mp_pci *device,
 		.options = options,
 		.seed = (uint64_t)g_get_real_time(),
 		.log = g_string_new(NULL),
-		.times = g_array_new(FALSE, FALSE, sizeof(uint64_t)),
-		.rates = g_array_new(FALSE, FALSE, sizeof(uint64_t)),
 	};
 	struct handlers before;
 	bool done;

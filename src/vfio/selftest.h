@@ -27,7 +27,8 @@ struct mp_case_result {
 		evidence; /* struct mp_evidence (finding.h): kernel lines, addresses, bytes */
 	struct mp_figures latency_ns;
 	struct mp_figures bytes_per_second;
-	uint64_t bytes; /* moved and compared */
+	uint64_t bytes;       /* moved and compared */
+	uint64_t duration_ns; /* of the whole case */
 	unsigned round;
 };
 

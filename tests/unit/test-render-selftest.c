@@ -106,6 +106,7 @@ static void add_everything(struct fixture *f)
 	result->latency_ns = (struct mp_figures){ 3, 1500, 2500000, 60000000 };
 	result->bytes_per_second = (struct mp_figures){ 3, 900, 40000, 25000000 };
 	result->bytes = 12288;
+	result->duration_ns = 81000000;
 	add_evidence(result, "device", "says that it is done");
 	add(f, "irq-msix", MP_CASE_SKIP, "the device has no MSI-X");
 	result = add(f, "isolation-write-unmapped", MP_CASE_FAIL,
@@ -358,6 +359,7 @@ static void json_says_it_all(void **state)
 	assert_string_equal(json_object_get_string(member(result, "case")), "dma-read");
 	assert_string_equal(json_object_get_string(member(result, "verdict")), "pass");
 	assert_int_equal(json_object_get_int64(member(result, "bytes")), 12288);
+	assert_int_equal(json_object_get_int64(member(result, "duration_ns")), 81000000);
 	value = member(result, "latency_ns");
 	assert_int_equal(json_object_get_int64(member(value, "count")), 3);
 	assert_int_equal(json_object_get_int64(member(value, "max")), 60000000);
