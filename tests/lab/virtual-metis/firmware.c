@@ -84,7 +84,7 @@ struct firmware {
 	bool armed;
 	uint64_t target; /* as taken when the window was armed */
 	uint32_t size;
-	struct message stale; /* the capability's, then */
+	struct message stale; /* the capability's, when that was first */
 };
 
 /* --- memory, little endian --- */
@@ -266,7 +266,10 @@ static void look_at_window(struct firmware *firmware, uint64_t now_ms)
 		return;
 	firmware->target = get(firmware, AREA_WINDOW + WINDOW_TARGET, 8);
 	firmware->size = (uint32_t)get(firmware, AREA_WINDOW + WINDOW_SIZE, 4);
-	firmware->stale = capability(firmware);
+	/* Taken when the window is armed first, and kept: a driver that goes closes it, and the
+	 * next one's message is not looked at. */
+	if (!firmware->stale.there)
+		firmware->stale = capability(firmware);
 	firmware->beat_ms = now_ms + firmware->options.heartbeat_ms;
 	point_imwr(firmware, true);
 }

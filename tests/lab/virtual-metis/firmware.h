@@ -45,7 +45,7 @@ struct firmware_options {
 	enum firmware_dma_vm dma_vm; /* not off: the flag is set */
 	enum firmware_sticky sticky;
 	bool window_latched; /* target is taken at ctrl 0 -> 1 only ("edge"); false: "level" */
-	bool stale_msi; /* sends by the message that was there when the window was armed */
+	bool stale_msi;      /* sends by the message of the first session after a reset */
 	unsigned settle_ms; /* after a reset the magic numbers are absent for so long */
 	unsigned heartbeat_ms; /* an event while the window is armed; 0: none */
 	enum firmware_dead dead;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * vmetis-options.c - the properties of the virtual card, one for every question that only the
- * silicon can answer (facts section 10), and for every defect that a test wants.
+ * silicon can answer (docs/virtual-metis.md), and for every defect that a test wants.
  *
  *   device-id      0x1100 (Metis), 0x11aa (alpha), 0x0001 (Europa: the id only)
  *   serial         device serial number capability; 0: none
@@ -14,7 +14,7 @@
  *                  bus (a bus reset too)
  *   window         level: the target counts as it is at each event; edge: as it was when the
  *                  window was armed
- *   stale-msi      events go by the message that was there when the window was armed
+ *   stale-msi      events go by the message that was there when the window was armed first
  *   beyond-granted vector N is sent though fewer are granted
  *   wedge-after-flr an FLR stops the firmware until a bus reset
  *   settle-ms      without magic numbers for so long after a reset

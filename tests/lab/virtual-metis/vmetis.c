@@ -29,7 +29,7 @@
 #include "migration/vmstate.h"
 #include "vmetis.h"
 
-/* Facts 6.1. */
+/* As the vendor's driver and lspci of users show it. */
 #define METIS_VENDOR   0x1f9d
 #define METIS_REVISION 2
 #define METIS_CLASS    0x1200
@@ -45,7 +45,7 @@
 #define METIS_BUDGET   65536
 #define METIS_PAUSE_NS 20000
 
-static const uint32_t doorbells[] = { 0x010, 0x030 }; /* facts 6.2 */
+static const uint32_t doorbells[] = { 0x010, 0x030 }; /* of writing and reading channels */
 
 static uint64_t now_ms(void)
 {
