@@ -335,6 +335,17 @@ static void look_at_journal(struct mp_planning *planning, struct mp_root *root)
 	}
 }
 
+static void plan_new_vm(struct mp_planning *planning)
+{
+	struct mp_wish *wish = &planning->wish;
+
+	if (wish->vm && mp_host_vm(planning->host, wish->vm))
+		return;
+	wish->vm_config = mp_vm_parse(
+		planning->host, wish->vm ? wish->vm : "VMID", "a new VM", "", 0);
+	wish->vm = NULL;
+}
+
 struct mp_planning *mp_planning_make(
 	const struct mp_planning_options *options, struct mp_root *root, GError **error)
 {
@@ -357,15 +368,18 @@ struct mp_planning *mp_planning_make(
 		.config = config,
 		.stated = planning->stated,
 		.devices = planning->choice.wanted,
+		.asked = planning->choice.wanted->len,
 		.profiles = planning->profiles,
 		.force = (const char *const *)planning->force->pdata,
 		.binding = options->binding  ? options->binding
 			   : config->binding ? config->binding
 					     : "auto",
-		.vm = options->vm ? options->vm : config->vm,
+		.vm = options->vm || options->vm_alone ? options->vm : config->vm,
 		.mapping = options->mapping,
 		.hook = options->hook,
 	};
+	if (options->vm_new)
+		plan_new_vm(planning);
 	if (!check_together(&planning->wish, error))
 		return NULL;
 	planning->plan = options->vm_alone ? mp_plan_make_vm(&planning->wish)

@@ -15,8 +15,9 @@ struct mp_planning_options {
 	char *vm, *mapping, *binding;
 	char **force;
 	gboolean hook;
-	bool repin; /* the cards of the configuration, wherever they are now */
+	bool repin;    /* the cards of the configuration, wherever they are now */
 	bool vm_alone; /* the VM and the mapping, and nothing of the host */
+	bool vm_new; /* a VM that is not on the host is planned as a new one; so is NULL */
 };
 
 #define MP_OPTIONS_PLANNING(options)                                                     \

@@ -55,8 +55,9 @@ _metis_passthrough_options() {
 	rollback) printf '%s\n' --all -y --yes --force --sysroot -h --help ;;
 	history) printf '%s\n' -f --format --sysroot --color -h --help ;;
 	vm)
-		printf '%s\n' -d --device --id -p --profile --mapping -y --yes --strict \
-			-v --verbose -f --format --sysroot --color -h --help
+		printf '%s\n' -d --device --id -p --profile --to --vmid --patch \
+			--guest-driver --guest-firmware --mapping -y --yes --strict -v --verbose \
+			-f --format --sysroot --color -h --help
 		;;
 	inspect) printf '%s\n' -d --device -p --profile --scrub -f --format --sysroot --color -h --help ;;
 	hook) printf '%s\n' --sysroot -h --help ;;
@@ -88,7 +89,10 @@ _metis_passthrough_values() {
 	*:-p | *:--profile) printf '%s\n' edu generic metis nvme ;;
 	preflight:-c | preflight:--check) _metis_passthrough_checks "$3" ;;
 	*:-d | *:--device | plan:--force | setup:--force) _metis_passthrough_devices ;;
-	*:--vm) _metis_passthrough_vms ;;
+	*:--vm | vm:--vmid) _metis_passthrough_vms ;;
+	vm:--to) printf '%s\n' pve qemu libvirt ;;
+	vm:--guest-driver | vm:--guest-firmware) ;;
+	vm:--patch) return 2 ;;
 	*:--id | *:--class | *:-g | *:--group | *:--driver | *:--mapping) ;;
 	rollback:--force) return 2 ;;
 	*:--sysroot | *:-o | *:--output) return 2 ;;
@@ -128,7 +132,7 @@ _metis_passthrough() {
 		if [ "$verb" = explain ] && [[ $cur != -* ]]; then
 			candidates=$(_metis_passthrough_checks "${words[0]}")
 		elif [ "$verb" = vm ] && [ ${#words[@]} -eq 3 ] && [[ $cur != -* ]]; then
-			candidates='check apply'
+			candidates='check generate apply'
 		elif [ "$verb" = vm ] && [[ $cur != -* ]]; then
 			candidates=$(_metis_passthrough_vms)
 		elif [ "$verb" = hook ] && [[ $cur != -* ]]; then

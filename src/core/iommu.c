@@ -152,3 +152,27 @@ char *mp_efr_describe(uint64_t efr)
 		g_string_append(out, "no feature");
 	return g_string_free(out, FALSE);
 }
+
+unsigned mp_iommu_address_bits(const struct mp_host *host, const struct mp_pci *device,
+	const struct mp_fact **fact)
+{
+	const struct mp_iommu_unit *unit =
+		host->iommu ? mp_iommu_unit_of(host, device) : NULL;
+	uint64_t value;
+
+	if (!unit)
+		return 0;
+	if (unit->kind == MP_IOMMU_INTEL) {
+		*fact = &unit->cap;
+		if (!mp_fact_uint(&unit->cap, 16, &value))
+			return 0;
+		return MIN(mp_cap_mgaw(value), mp_cap_sagaw(value));
+	}
+	if (unit->kind != MP_IOMMU_AMD)
+		return 0;
+	*fact = &unit->features;
+	if (!mp_fact_uint(&unit->features, 16, &value))
+		return 0;
+	/* EFR HATS, bits 11:10: levels of host page tables, 4 to 6. */
+	return MIN(48 + 9 * (unsigned)((value >> 10) & 3), 64);
+}

@@ -84,6 +84,10 @@ struct mp_iommu {
 /* The unit that translates DEVICE as the kernel sees it, or NULL. */
 const struct mp_iommu_unit *mp_iommu_unit_of(
 	const struct mp_host *host, const struct mp_pci *device);
+/* The bits of addresses that the unit in front of DEVICE can translate; 0: not known. *FACT gets
+ * what says so, where there is a unit. */
+unsigned mp_iommu_address_bits(const struct mp_host *host, const struct mp_pci *device,
+	const struct mp_fact **fact);
 /* The unit with registers at BASE, or NULL (Intel). */
 const struct mp_iommu_unit *mp_iommu_unit_at(const struct mp_host *host, uint64_t base);
 

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "core/argument.h"
 #include "core/error.h"
 #include "core/vm.h"
 
@@ -35,61 +31,6 @@ struct mp_vm *mp_host_vm(const struct mp_host *host, const char *vmid)
 	return NULL;
 }
 
-/* A named pipe that nobody writes to would hang us; what a shell hands over does not. */
-static FILE *open_argument(const char *file, GError **error)
-{
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	bool handed = g_str_has_prefix(file, "/dev/fd/") || !strcmp(file, "/dev/stdin") ||
-		      g_str_has_prefix(file, "/proc/self/fd/");
-	struct stat st;
-	FILE *stream;
-
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		mp_error_set_errno(error, -errno, file, "read as a VM configuration");
-	} else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !handed) {
-		g_set_error(error, MP_ERROR, MP_ERROR_INPUT,
-			"%s: cannot read as a VM configuration: not a regular file "
-			"('-' is standard input)",
-			file);
-	} else if (fcntl(fd, F_SETFL, 0) == 0 && (stream = fdopen(fd, "r"))) {
-		return stream;
-	} else {
-		mp_error_set_errno(error, -errno, file, "read as a VM configuration");
-	}
-	if (fd >= 0)
-		close(fd);
-	return NULL;
-}
-
-/* Reads FILE of the machine that we run on, at most MP_VM_FILE_MAX bytes; "-" is stdin. */
-static char *read_argument(const char *file, gsize *size, GError **error)
-{
-	bool from_stdin = !strcmp(file, "-");
-	FILE *stream = from_stdin ? stdin : open_argument(file, error);
-	g_autofree char *data = NULL;
-	size_t got;
-	int err;
-
-	if (!stream)
-		return NULL;
-	data = g_malloc(MP_VM_FILE_MAX + 1);
-	errno = 0;
-	got = fread(data, 1, MP_VM_FILE_MAX + 1, stream);
-	err = ferror(stream) ? errno : 0;
-	if (!from_stdin)
-		fclose(stream);
-	if (!err && got > MP_VM_FILE_MAX)
-		err = EFBIG;
-	if (err) {
-		mp_error_set_errno(error, -err, from_stdin ? "standard input" : file,
-			"read as a VM configuration");
-		return NULL;
-	}
-	*size = got;
-	data[got] = '\0';
-	return g_steal_pointer(&data);
-}
-
 /* The name that the VM gets in messages: the file's, without ".conf". */
 static char *name_of(const char *file)
 {
@@ -106,7 +47,8 @@ static char *name_of(const char *file)
 static struct mp_vm *find_in_file(struct mp_host *host, const char *file, GError **error)
 {
 	gsize size = 0;
-	g_autofree char *data = read_argument(file, &size, error);
+	g_autofree char *data = mp_argument_read(
+		file, "a VM configuration", MP_VM_FILE_MAX, &size, error);
 	g_autofree char *id = NULL;
 	g_autofree char *clean = NULL;
 	struct mp_vm *vm;

@@ -126,6 +126,7 @@ const struct mp_render_ops mp_render_json = {
 	.history = mp_json_history,
 	.plan = mp_json_plan,
 	.selftest = mp_json_selftest,
+	.vm = mp_json_vm,
 	.cases = mp_json_cases,
 	.inspect = mp_json_inspect,
 };

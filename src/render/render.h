@@ -18,6 +18,8 @@ struct mp_card;
 struct mp_irtes;
 struct mp_plan;
 struct mp_selftest_options;
+struct mp_vm_output;
+struct mp_vm_request;
 struct mp_wish;
 
 struct mp_render_style {
@@ -147,6 +149,13 @@ struct mp_inspect_report {
 	int exit_code;
 };
 
+/* What `vm generate` has to show. All borrowed. */
+struct mp_vm_report {
+	const struct mp_vm_request *request;
+	const struct mp_vm_output *output;
+	const char *next; /* the command that makes the change, or NULL */
+};
+
 struct mp_render_ops {
 	const char *name; /* "text", "json", "junit" */
 	/* What has to succeed before the others are called; NULL: nothing. */
@@ -167,6 +176,8 @@ struct mp_render_ops {
 		FILE *out);
 	void (*selftest)(const struct mp_selftest_report *,
 		const struct mp_render_style *, FILE *out);
+	void (*vm)(
+		const struct mp_vm_report *, const struct mp_render_style *, FILE *out);
 	void (*cases)(const struct mp_render_style *, FILE *out); /* --list-cases */
 	void (*inspect)(const struct mp_inspect_report *, const struct mp_render_style *,
 		FILE *out);

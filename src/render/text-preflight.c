@@ -132,7 +132,8 @@ static char *about_vm(const struct mp_preflight_report *report,
 			"nothing found that keeps VM %s from its start, but not all could be "
 			"looked at",
 			report->vm);
-	return g_strdup_printf("nothing in its configuration keeps VM %s from %s", report->vm,
+	return g_strdup_printf("nothing in its configuration keeps VM %s from %s",
+		report->vm,
 		report->wanted->len ? "its card" : "its start; it is given no card");
 }
 

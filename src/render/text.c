@@ -14,6 +14,7 @@ const struct mp_render_ops mp_render_text = {
 	.history = mp_text_history,
 	.plan = mp_text_plan,
 	.selftest = mp_text_selftest,
+	.vm = mp_text_vm,
 	.cases = mp_text_cases,
 	.inspect = mp_text_inspect,
 };

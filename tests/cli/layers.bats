@@ -22,7 +22,7 @@ lacks() {
 @test "nothing below the verbs and renderers prints or exits" {
 	# shellcheck disable=SC2046
 	lacks '(^|[^a-z_])(printf|fprintf|puts|fputs|putchar|fputc|perror|g_print|g_printerr|g_message|g_warning|exit|_exit|abort) ?\(' \
-		$(sources src/core | grep -vE '^src/core/([a-z]+-live|program-call).c$')
+		$(sources src/core src/vm | grep -vE '^src/core/([a-z]+-live|program-call).c$')
 	# shellcheck disable=SC2046
 	lacks '(^|[^a-z_])(printf|puts|putchar|perror|g_print|g_printerr|exit|_exit) ?\(' $(sources src/render)
 }
@@ -38,11 +38,11 @@ lacks() {
 
 @test "the core includes no verb and no renderer" {
 	# shellcheck disable=SC2046
-	lacks '#include "(cmd|render/)' $(sources src/core)
+	lacks '#include "(cmd|render/)' $(sources src/core src/vm)
 }
 
 # Whoever opens a file by itself is on this list with a reason: the roots; the producers of
-# mp_root_produced(), which run on the live host only; vm.c, for the argument of --vm;
+# mp_root_produced(), which run on the live host only; argument.c, for files that the user names;
 # program.c, which runs this machine's programs, and program-call.c, which runs a target's;
 # target*.c, which change a host. Of *-live.c, hang-live.c opens /dev/null only; handover-live.c
 # writes driver_override, unbind and drivers_probe, which are no files that could be journalled;
@@ -51,7 +51,7 @@ lacks() {
 @test "only the roots open files of a host" {
 	# shellcheck disable=SC2046
 	lacks '(^|[^a-z_])(open|openat|fopen|fopen64|opendir|fdopendir|readlink|readlinkat|stat|lstat|fstatat|access|faccessat|g_file_get_contents|g_dir_open|g_file_test|g_mapped_file_new|popen|system|execve|execvp|fork|g_spawn_[a-z_]+) ?\(' \
-		$(sources src/core src/render | grep -vE '/(root[^/]*|target[^/]*|klog-read|[^/]*-live|program|program-call|vm)\.c$')
+		$(sources src/core src/render src/vm | grep -vE '/(root[^/]*|target[^/]*|klog-read|[^/]*-live|program|program-call|argument)\.c$')
 }
 
 @test "VFIO's side prints nothing, never exits, and knows no verb and no renderer" {

@@ -144,3 +144,121 @@ conf() {
 	metis 1 vm apply 555 --yes --sysroot "$TREE" -d 86:00.0
 	assert_output --partial "no such VM"
 }
+
+# generate TARGET ARG...: for the card of forum-node.
+generate() {
+	metis vm generate --to "$1" --sysroot "${HOST:-$(host forum-node)}" --device 86:00.0 "${@:2}"
+}
+
+@test "vm generate: the JSON of each target is what the schema says, and tells no other's" {
+	for target in pve qemu libvirt; do
+		generate "$target" --format json
+		assert_schema vm
+		assert_json .target "$target"
+		assert_json '.guest_files[0].path' /etc/modprobe.d/metis-passthrough.conf
+		assert_json '(.commands | length > 0)' "$([ $target = pve ] && echo true || echo false)"
+		assert_json '(.arguments | length > 0)' "$([ $target = qemu ] && echo true || echo false)"
+		assert_json '(.xml != null)' "$([ $target = libvirt ] && echo true || echo false)"
+	done
+}
+
+@test "vm generate --to pve: a new VM, and only what one of the host lacks" {
+	generate pve
+	assert_line "  qm set VMID --machine q35 --hostpci0 0000:86:00.0,pcie=1 --balloon 0"
+	assert_line "  hostpci0: 0000:86:00.0,pcie=1"
+	generate pve --vmid 555
+	assert_line --partial "qm set 555 --machine q35"
+	generate pve --vmid 101
+	assert_line --index 0 --partial "VM 101 is as it should be"
+	refute_output --partial "qm set"
+}
+
+@test "vm generate --to pve: the lines are a configuration that vm check takes" {
+	generate pve --format json
+	jq -r '.config[] | "\(.key): \(.value)"' <<<"$output" >"$BATS_TEST_TMPDIR/new.conf"
+	metis vm check "$BATS_TEST_TMPDIR/new.conf" --sysroot "$(host forum-node)" --device 86:00.0 --format json
+	assert_json '[.findings[] | select(.severity == "fail" or .severity == "warn") | .id] | join(" ")' ""
+	assert_json '.findings[] | select(.id == "vm-hostpci") | .severity' pass
+}
+
+@test "vm generate --to pve: commands do what vm apply does, mapping and all" {
+	need_system
+	TREE=$(system forum-node)
+	CONF=$TREE/etc/pve/nodes/node1/qemu-server/101.conf
+	printf 'memory: 8192\nname: vm101\n' >"$CONF"
+	mkdir -p "$TREE/etc/pve/mapping"
+	printf 'Metis\n\tmap id=1f9d:1100,iommugroup=3,node=other,path=0000:01:00.0,subsystem-id=1f9d:0001\n\tmap id=1f9d:1100,iommugroup=99,node=node1,path=0000:86:00.0,subsystem-id=1f9d:0001\n\n' >"$TREE/etc/pve/mapping/pci.cfg"
+	HOST=$TREE generate pve --vmid 101 --mapping Metis --format json
+	assert_json '.commands | length' 2
+	assert_json '.commands[0].words | index("set") != null and index("/cluster/mapping/pci/Metis") != null' true
+	jq -r '.commands[].words | @sh' <<<"$output" >"$BATS_TEST_TMPDIR/commands"
+	local line
+	while IFS= read -r line; do
+		eval "chroot \"\$TREE\" $line" >/dev/null
+	done <"$BATS_TEST_TMPDIR/commands"
+	by_hand=$(cat "$CONF" "$TREE/etc/pve/mapping/pci.cfg")
+	[[ $by_hand == *"node=other,path=0000:01:00.0"* ]] || fail "another node's entry is lost: $by_hand"
+	[[ $by_hand != *iommugroup=99* ]] || fail "the wrong entry stays: $by_hand"
+	HOST=$TREE generate pve --vmid 101 --mapping Metis
+	assert_line --index 0 --partial "VM 101 is as it should be"
+	metis 0 vm check 101 --sysroot "$TREE"
+	metis vm apply 101 --yes --sysroot "$TREE" -d 86:00.0 --mapping Metis
+	assert_output --partial "nothing to do"
+}
+
+@test "vm generate: what forbids it, forbids it, and does not look like the file" {
+	metis 1 vm generate --to qemu --sysroot "$(host boot-nvme-in-group)" --device 88:00.0
+	assert_output ""
+	[[ $stderr == "cannot plan:"* ]] || fail "$stderr"
+	metis 1 vm generate --to qemu --sysroot "$(host boot-nvme-in-group)" --device 88:00.0 --format json
+	assert_schema plan
+	metis 3 vm generate --to qemu --vmid 555 --sysroot "$(host forum-node)" --device 86:00.0
+	[[ $stderr == *"no such VM"* ]] || fail "$stderr"
+}
+
+@test "vm generate: module options by driver and firmware" {
+	generate qemu --guest-driver 1.4.16 --guest-firmware 1.6.0 --format json
+	assert_json '.guest_files[0].content | contains("options metis dma_poll=1")' true
+	assert_json '.guest_files[0].why | contains("know nothing of DMA in a VM")' true
+	generate qemu --guest-driver 1.6.2 --guest-firmware 1.8.0 --format json
+	assert_json '.guest_files | length' 0
+	assert_json '[.notes[] | select(contains("needs no option"))] | length' 1
+	generate qemu --guest-driver 1.6.2 --format json
+	assert_json '.guest_files[0].why | contains("firmware, which was not named")' true
+	generate qemu --guest-driver 1.5.7 --guest-firmware 1.6.0 --format json
+	assert_json '.guest_files | length' 1
+	metis 2 vm generate --to qemu --guest-driver new --sysroot "$(host forum-node)" --device 86:00.0
+	assert_usage_error
+}
+
+@test "vm generate: words that do not fit" {
+	metis 2 vm generate
+	assert_usage_error
+	[[ $stderr == *"--to pve, qemu or libvirt"* ]] || fail "$stderr"
+	metis 2 vm generate --to xen
+	assert_usage_error
+	metis 2 vm generate 101 --to pve
+	assert_usage_error
+	metis 2 vm generate --to qemu --mapping Metis
+	assert_usage_error
+	metis 2 vm generate --to pve --patch x.xml
+	assert_usage_error
+	[[ $stderr == *"--patch needs --to libvirt"* ]] || fail "$stderr"
+	metis 2 vm generate --to pve --format junit
+	assert_usage_error
+}
+
+@test "vm generate: texts fit 80 columns, but for what is to be copied" {
+	local wide
+	# ASCII, where a character is a byte for awk.
+	export LC_ALL=C
+	COLUMNS=80 generate pve
+	wide=$(awk 'length > 80' <<<"$output" | grep -v '^  qm set ' || true)
+	[ -z "$wide" ] || fail "wider than 80: $wide"
+	COLUMNS=200 generate pve
+	wide=$(awk 'length > 200' <<<"$output")
+	[ -z "$wide" ] || fail "wider than 200: $wide"
+	generate qemu
+	wide=$(awk 'length > 90' <<<"$output")
+	[ -z "$wide" ] || fail "wider than 90: $wide"
+}

@@ -86,8 +86,9 @@ void mp_check_vm_config_valid(struct mp_check_ctx *ctx)
 			"VM %s is a template and cannot be started", vm->id);
 	if (lock)
 		mp_points_add(&points, MP_WARN,
-			g_strdup_printf("wait until that is over; if nothing runs any more: "
-					"qm unlock %s",
+			g_strdup_printf(
+				"wait until that is over; if nothing runs any more: "
+				"qm unlock %s",
 				vm->id),
 			"VM %s is locked (%s): Proxmox VE neither starts nor changes it",
 			vm->id, lock);

@@ -185,7 +185,8 @@ static void judge_host_memory(struct mp_check_ctx *ctx, struct mp_points *points
 			" MiB of RAM and the "
 			"host has %" G_GUINT64_FORMAT " MiB",
 			vm->id, vm->memory_mib, memory->total / MP_MIB);
-	else if (!ctx->vm_file->running && !huge && memory->available && wanted > memory->available)
+	else if (!ctx->vm_file->running && !huge && memory->available &&
+		 wanted > memory->available)
 		mp_points_add(points, MP_WARN,
 			g_strdup("stop other guests or give the VM less memory"),
 			"VM %s pins %" G_GUINT64_FORMAT
@@ -323,31 +324,6 @@ static uint64_t guest_bits(const struct mp_check_ctx *ctx, const char **how)
 	return number;
 }
 
-/* Bits that the IOMMU in front of DEVICE can translate; 0: not known. */
-static unsigned unit_bits(const struct mp_host *host, const struct mp_pci *device,
-	const struct mp_fact **fact)
-{
-	const struct mp_iommu_unit *unit =
-		host->iommu ? mp_iommu_unit_of(host, device) : NULL;
-	uint64_t value;
-
-	if (!unit)
-		return 0;
-	if (unit->kind == MP_IOMMU_INTEL) {
-		*fact = &unit->cap;
-		if (!mp_fact_uint(&unit->cap, 16, &value))
-			return 0;
-		return MIN(mp_cap_mgaw(value), mp_cap_sagaw(value));
-	}
-	if (unit->kind != MP_IOMMU_AMD)
-		return 0;
-	*fact = &unit->features;
-	if (!mp_fact_uint(&unit->features, 16, &value))
-		return 0;
-	/* EFR HATS, bits 11:10: levels of host page tables, 4 to 6. */
-	return MIN(48 + 9 * (unsigned)((value >> 10) & 3), 64);
-}
-
 void mp_check_vm_cpu_address_width(struct mp_check_ctx *ctx)
 {
 	const struct mp_vm *vm = ctx->vm;
@@ -369,7 +345,7 @@ void mp_check_vm_cpu_address_width(struct mp_check_ctx *ctx)
 		return;
 	}
 	for (guint i = 0; i < devices->len; i++) {
-		unsigned one = unit_bits(ctx->host, devices->pdata[i], &fact);
+		unsigned one = mp_iommu_address_bits(ctx->host, devices->pdata[i], &fact);
 
 		if (one && (!width || one < width)) {
 			width = one;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* guest.h - what the topics about VMs and mappings share; only files of plan/ include this. */
+/* guest.h - what the topics about VMs and mappings share; files of plan/ and vm/ include this. */
 #ifndef MP_PLAN_GUEST_H
 #define MP_PLAN_GUEST_H
 

@@ -127,7 +127,7 @@ static void plan_machine(struct vm_plan *v, bool express)
 	want(v, "machine", value,
 		"the chipset with a PCI Express bus: on the default one the guest sees a "
 		"plain PCI card, without its extended configuration space and its link");
-	if (v->next->q35)
+	if (v->next->q35 || v->wish->vm_config)
 		return;
 	mp_plan_add_note(v->plan, v->subject,
 		"its machine becomes q35 (it is %s): the guest finds other hardware at its "
@@ -332,7 +332,8 @@ static void plan_memory(struct vm_plan *v)
 		return;
 	if (strcmp(hugepages, "off") != 0) {
 		if (!v->next->numa)
-			want(v, "numa", "1", "hugepages need it, or the VM does not start");
+			want(v, "numa", "1",
+				"hugepages need it, or the VM does not start");
 		want(v, "hugepages", hugepages,
 			"as the configuration says: fewer and larger pages to pin");
 		return;
