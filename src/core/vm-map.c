@@ -3,12 +3,21 @@
 
 #include <string.h>
 
-#include "core/fact.h"
+#include "core/platform.h"
 #include "core/vm-map.h"
 #include "core/vm.h"
 
 #define FOUR_GIB   (4 * MP_GIB)
 #define STATIC_MIB 1024 /* $STATICMEM of PVE::QemuServer::Memory */
+#define SLOTS      255  /* of its -m */
+
+/* Addresses of HyperTransport, which AMD's IOMMU does not translate (hw/i386/pc.c). */
+#define AMD_HT_START 0xfd00000000
+#define ONE_TIB      (1024 * MP_GIB)
+
+/* The size of the window for 64-bit BARs: hw/pci-host/q35.c, i440fx.c. */
+#define HOLE64_Q35    (32 * MP_GIB)
+#define HOLE64_I440FX (2 * MP_GIB)
 
 static uint64_t round_up(uint64_t value, uint64_t to)
 {
@@ -30,21 +39,49 @@ static uint64_t low_limit(bool q35, uint64_t ram)
 	return ram >= 0xe0000000 ? 0xc0000000 : 0xe0000000;
 }
 
-struct mp_vm_map mp_vm_map_make(bool q35, uint64_t memory_mib, uint64_t dimm_mib)
+/* All that lies above the low RAM, from START on. */
+static void lay_high(
+	struct mp_vm_map *map, const struct mp_vm_layout *layout, uint64_t start)
 {
-	uint64_t ram = bytes_of(memory_mib);
-	uint64_t low = MIN(ram, low_limit(q35, ram));
+	uint64_t ram = bytes_of(layout->memory_mib);
+	uint64_t most = bytes_of(layout->max_mib);
+
+	map->high_start = start;
+	map->high_end = start + (ram - map->low_end);
+	map->dimm_start = round_up(map->high_end, MP_GIB);
+	map->dimm_end = map->dimm_start + bytes_of(layout->dimm_mib);
+	map->device_end = map->dimm_start;
+	/* pc_get_device_memory_range(): each slot may need to be aligned to a GiB. */
+	if (most > ram)
+		map->device_end += most - ram + layout->slots * MP_GIB;
+	map->device_end = MAX(map->device_end, map->dimm_end);
+	map->pci64_start = round_up(map->device_end, MP_GIB);
+	map->pci64_end = map->pci64_start + (layout->q35 ? HOLE64_Q35 : HOLE64_I440FX);
+}
+
+struct mp_vm_map mp_vm_map_lay(const struct mp_vm_layout *layout)
+{
+	uint64_t ram = bytes_of(layout->memory_mib);
 	struct mp_vm_map map = {
-		.q35 = q35,
-		.low_end = low,
-		.high_start = FOUR_GIB,
-		.high_end = FOUR_GIB + (ram - low),
+		.q35 = layout->q35,
+		.low_end = MIN(ram, low_limit(layout->q35, ram)),
 	};
 
-	map.dimm_start = round_up(map.high_end, MP_GIB);
-	map.dimm_end = map.dimm_start + bytes_of(dimm_mib);
-	map.pci64_start = round_up(map.dimm_end, MP_GIB);
+	lay_high(&map, layout, FOUR_GIB);
+	if (layout->amd && map.pci64_end > AMD_HT_START)
+		lay_high(&map, layout, ONE_TIB);
 	return map;
+}
+
+struct mp_vm_map mp_vm_map_make(bool q35, uint64_t memory_mib, uint64_t dimm_mib)
+{
+	const struct mp_vm_layout layout = {
+		.q35 = q35,
+		.memory_mib = memory_mib,
+		.dimm_mib = dimm_mib,
+	};
+
+	return mp_vm_map_lay(&layout);
 }
 
 /* foreach_dimm(): 32 of 512 MiB (1 GiB with hugepages of 1 GiB), 32 of twice that, ... */
@@ -61,21 +98,84 @@ static uint64_t dimms_for(uint64_t rest, bool gigabyte_pages)
 	return total;
 }
 
-struct mp_vm_map mp_vm_map_of(const struct mp_vm *vm)
+/* "host,phys-bits=40": the type, or the value of KEY; caller frees. */
+static char *cpu_part(const struct mp_vm *vm, const char *key)
+{
+	g_auto(GStrv) parts = g_strsplit(vm->cpu ? vm->cpu : "", ",", -1);
+	g_autofree char *prefix = g_strconcat(key, "=", NULL);
+
+	for (char **part = parts; *part; part++)
+		if (g_str_has_prefix(*part, prefix) ||
+			(!strchr(*part, '=') && !strcmp(key, "cputype")))
+			return g_strdup(
+				strchr(*part, '=') ? strchr(*part, '=') + 1 : *part);
+	return NULL;
+}
+
+/* get_max_mem() of PVE::QemuServer::Memory: half of what the CPU's addresses reach, 4 TiB at
+ * most. */
+static uint64_t max_mib_of(const struct mp_host *host, const struct mp_vm *vm)
+{
+	g_autofree char *given = cpu_part(vm, "phys-bits");
+	g_autofree char *type = cpu_part(vm, "cputype");
+	uint64_t most = 4ull * 1024 * 1024, of_host = 36, bits = 0;
+
+	if (!host)
+		return most;
+	if (host->platform)
+		mp_fact_uint(&host->platform->phys_bits, 10, &of_host);
+	if (!given || !mp_parse_uint(given, 10, &bits))
+		bits = given || !g_strcmp0(type, "host") || !g_strcmp0(type, "max")
+			       ? of_host
+			       : MIN(of_host, 40);
+	bits &= ~1ull;
+	if (bits < 32 || bits > 64)
+		return most;
+	return MIN(most, 1ull << (bits - 21));
+}
+
+/* With KVM every CPU type is of the host's vendor (host_cpu_instance_init()). A machine type
+ * without a version is the newest. */
+static bool is_amd(const struct mp_host *host, const struct mp_vm *vm)
+{
+	const char *type = vm->machine ? vm->machine : "";
+	g_autofree char *name = g_strndup(type, strcspn(type, ",+"));
+	const char *version = strrchr(name, '-');
+
+	if (!host || !host->platform || host->platform->cpu_vendor != MP_CPU_AMD)
+		return false;
+	return !version || !g_ascii_isdigit(version[1]) ||
+	       mp_version_compare(version + 1, "7.1") >= 0;
+}
+
+struct mp_vm_map mp_vm_map_on(const struct mp_host *host, const struct mp_vm *vm)
 {
 	bool gigabyte_pages = vm->hugepages && !strcmp(vm->hugepages, "1024");
-	uint64_t fixed = STATIC_MIB, sockets = 1;
 	const char *text = mp_vm_get(vm, "sockets");
+	struct mp_vm_layout layout = {
+		.q35 = vm->q35,
+		.memory_mib = vm->memory_mib,
+		.amd = is_amd(host, vm),
+	};
+	uint64_t sockets = 1;
 
 	if (!vm->hotplug_memory)
-		return mp_vm_map_make(vm->q35, vm->memory_mib, 0);
+		return mp_vm_map_lay(&layout);
+	layout.memory_mib = STATIC_MIB;
+	layout.slots = SLOTS;
+	layout.max_mib = max_mib_of(host, vm);
 	if (gigabyte_pages && text && mp_parse_uint(text, 10, &sockets) && sockets &&
 		sockets < 64)
-		fixed *= sockets;
-	if (vm->memory_mib <= fixed)
-		return mp_vm_map_make(vm->q35, fixed, 0);
-	return mp_vm_map_make(
-		vm->q35, fixed, dimms_for(vm->memory_mib - fixed, gigabyte_pages));
+		layout.memory_mib *= sockets;
+	if (vm->memory_mib > layout.memory_mib)
+		layout.dimm_mib =
+			dimms_for(vm->memory_mib - layout.memory_mib, gigabyte_pages);
+	return mp_vm_map_lay(&layout);
+}
+
+struct mp_vm_map mp_vm_map_of(const struct mp_vm *vm)
+{
+	return mp_vm_map_on(NULL, vm);
 }
 
 uint64_t mp_vm_map_ram_end(const struct mp_vm_map *map)
@@ -106,7 +206,7 @@ enum mp_vm_area mp_vm_map_classify(const struct mp_vm_map *map, uint64_t address
 		return MP_AREA_RAM_LOW;
 	if (address < FOUR_GIB)
 		return MP_AREA_PCI32;
-	if (address < map->high_end)
+	if (address >= map->high_start && address < map->high_end)
 		return MP_AREA_RAM_HIGH;
 	if (address >= map->dimm_start && address < map->dimm_end)
 		return MP_AREA_RAM_DIMM;

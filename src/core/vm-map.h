@@ -15,6 +15,7 @@
 #define MP_GIB ((uint64_t)1 << 30)
 #define MP_MIB ((uint64_t)1 << 20)
 
+struct mp_host;
 struct mp_vm;
 
 struct mp_vm_map {
@@ -22,7 +23,21 @@ struct mp_vm_map {
 	uint64_t low_end;              /* RAM below 4 GiB ends here (exclusive) */
 	uint64_t high_start, high_end; /* RAM above 4 GiB; equal: none */
 	uint64_t dimm_start, dimm_end; /* hot-plugged RAM; equal: none */
-	uint64_t pci64_start;          /* where 64-bit BARs may begin (SeaBIOS) */
+	uint64_t
+		device_end; /* what is kept free for it, from dimm_start; equal: nothing */
+	/* Where 64-bit BARs go by SeaBIOS, as far as QEMU counts on it. OVMF may put them near
+	 * the top of the CPU's addresses instead. */
+	uint64_t pci64_start, pci64_end;
+};
+
+/* What the map follows from. */
+struct mp_vm_layout {
+	bool q35;
+	uint64_t memory_mib; /* there from the start */
+	uint64_t dimm_mib;   /* plugged in */
+	uint64_t max_mib;    /* of maxmem=, that of the start included; 0: no hotplug */
+	unsigned slots;      /* of slots= */
+	bool amd;            /* AMD's CPU, and a machine of QEMU 7.1 or later */
 };
 
 enum mp_vm_area {
@@ -40,9 +55,13 @@ enum mp_vm_area {
 	MP_AREAS
 };
 
+struct mp_vm_map mp_vm_map_lay(const struct mp_vm_layout *layout);
 /* MEMORY_MIB of RAM that is there from the start, DIMM_MIB plugged in later. */
 struct mp_vm_map mp_vm_map_make(bool q35, uint64_t memory_mib, uint64_t dimm_mib);
-/* The map of a configuration. */
+/* The map of a configuration on HOST: its CPU decides how much may be plugged in, and whether
+ * RAM above 4 GiB moves above 1 TiB. HOST NULL: Intel, no limit of the CPU's. */
+struct mp_vm_map mp_vm_map_on(const struct mp_host *host, const struct mp_vm *vm);
+/* That with HOST NULL. */
 struct mp_vm_map mp_vm_map_of(const struct mp_vm *vm);
 /* The first address above all RAM. */
 uint64_t mp_vm_map_ram_end(const struct mp_vm_map *map);

@@ -15,24 +15,26 @@ monitor() {
 	} | timeout 60 "${QEMU_RUN[@]}" -S -display none -serial none -parallel none -monitor stdio 2>&1 | tr -d '\r'
 }
 
-# The RAM of a machine by QEMU's flat view of its memory: "0x0-0xbfffffff, ..."; holes for VGA and ROM below 1 MiB
-# are part of it.
+# The RAM of a machine by QEMU's flat view of its memory: "0x0-0xbfffffff, ...". The holes for VGA and ROM below 1 MiB
+# are closed, and neighbours joined.
 ram_of() {
+	local start end first='' last=0 text=''
 	QEMU_RUN=(qemu-system-x86_64 -nodefaults -accel tcg "$@")
-	monitor 'info mtree -f' | awk '
+	while IFS=- read -r start end; do
+		start=$((16#$start)) end=$((16#$end))
+		[ "$end" -ne $((16#bffff)) ] || continue
+		[ "$start" -ne $((16#100000)) ] || start=0
+		if [ -n "$first" ] && [ "$start" -eq $((last + 1)) ]; then
+			last=$end
+			continue
+		fi
+		[ -z "$first" ] || printf -v text '%s0x%x-0x%x, ' "$text" "$first" "$last"
+		first=$start last=$end
+	done < <(monitor 'info mtree -f' | awk '
 		/^FlatView/ { on = 0 }
 		/Root memory region: system$/ { on = 1 }
-		/^FlatView/ { seen = 0 }
-		on && / ram\): / && !/bios|rom/ {
-			split($1, ends, "-")
-			print ends[1], ends[2]
-		}' | sort -u | awk '
-		function hex(text) { sub(/^0+/, "", text); return "0x" (text == "" ? "0" : text) }
-		$2 == "00000000000bffff" { next }
-		$1 == "0000000000100000" { $1 = "0" }
-		last != "" && $1 == after[last] { end = $2; next }
-		{ if (start != "") printf "%s-%s, ", hex(start), hex(end); start = $1; end = $2 }
-		END { if (start != "") printf "%s-%s\n", hex(start), hex(end) }'
+		on && / ram\): / && !/bios|rom/ { print $1 }' | sort -u)
+	printf '%s0x%x-0x%x\n' "$text" "$first" "$last"
 }
 
 # said_of LINE...: what the program says of a VM with these lines.
@@ -51,6 +53,19 @@ said_of() {
 			assert_equal "$machine $size: $said" "$machine $size: $(ram_of -machine "$machine" -m "$size")"
 		done
 	done
+}
+
+@test "RAM that is plugged in lies where the program says, also above 1 TiB on AMD" {
+	local dimms=() said i
+	for i in 0 1 2; do
+		dimms+=(-object "memory-backend-ram,id=m$i,size=512M" -device "pc-dimm,id=d$i,memdev=m$i")
+	done
+	local -a lines=('machine: q35' 'memory: 2560' 'numa: 1' 'hotplug: memory' 'cpu: host,phys-bits=48')
+	said=$(HOST=$(host amd-node) said_of "${lines[@]}")
+	assert_equal "$said" "0x0-0x3fffffff, 0x10000000000-0x1005fffffff"
+	assert_equal "$said" "$(ram_of -machine q35 -cpu EPYC,phys-bits=48 -m size=1024,slots=255,maxmem=4194304M "${dimms[@]}")"
+	said=$(said_of "${lines[@]}")
+	assert_equal "$said" "$(ram_of -machine q35 -cpu Skylake-Server,phys-bits=48 -m size=1024,slots=255,maxmem=4194304M "${dimms[@]}")"
 }
 
 @test "QEMU runs the generated script, with another device where the card would be" {

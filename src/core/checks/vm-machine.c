@@ -198,7 +198,7 @@ static void judge_host_memory(struct mp_check_ctx *ctx, struct mp_points *points
 void mp_check_vm_memory(struct mp_check_ctx *ctx)
 {
 	const struct mp_vm *vm = ctx->vm;
-	struct mp_vm_map map = mp_vm_map_of(vm);
+	struct mp_vm_map map = mp_vm_map_on(ctx->host, vm);
 	g_autofree char *ranges = mp_vm_map_describe(&map);
 	g_autofree char *fine = NULL;
 	struct mp_points points;
@@ -328,7 +328,7 @@ void mp_check_vm_cpu_address_width(struct mp_check_ctx *ctx)
 {
 	const struct mp_vm *vm = ctx->vm;
 	g_autoptr(GPtrArray) devices = mp_vm_devices(vm);
-	struct mp_vm_map map = mp_vm_map_of(vm);
+	struct mp_vm_map map = mp_vm_map_on(ctx->host, vm);
 	uint64_t top = mp_vm_map_ram_end(&map);
 	const struct mp_fact *fact = NULL, *used = NULL;
 	bool ovmf = !g_strcmp0(vm->bios, "ovmf");
