@@ -257,14 +257,13 @@ static enum mp_engine_result halted(
 static enum mp_engine_result wait_end(
 	struct dw_edma *edma, const struct way *way, GError **error)
 {
-	gint64 start = g_get_monotonic_time(), rung = start;
-	gint64 deadline = start + TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
+	gint64 start = 0, rung = 0, deadline = 0;
 	unsigned rings = 1;
 
 	for (;;) {
-		gint64 now = g_get_monotonic_time();
 		uint32_t control = get(edma, way->channel + DW_EDMA_CONTROL1);
 		unsigned cs = DW_EDMA_CS(control);
+		gint64 now;
 
 		if (control == ALL_ONES) {
 			refuse(edma, error,
@@ -275,6 +274,12 @@ static enum mp_engine_result wait_end(
 			return MP_ENGINE_OK;
 		if (cs == DW_EDMA_CS_HALTED)
 			return halted(edma, way, error);
+		now = g_get_monotonic_time();
+		if (!start) {
+			/* Only now: many a transfer is over at the first look. */
+			start = rung = now;
+			deadline = now + TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
+		}
 		if (now > deadline) {
 			if (cs == DW_EDMA_CS_IDLE)
 				refuse(edma, error,
