@@ -70,3 +70,15 @@ swap() {
 	caught 'compatibility format' write message-compat.out ''
 	caught 'compatibility format' swap message-compat.out 0x25 0x22
 }
+
+@test "judge: a self-test with other verdicts is seen" {
+	caught 'self-test of the card' write selftest.rc 1
+	caught 'self-test of the card' edit selftest.out '(.results[] | select(.case == "irq-message") | .verdict) = "skip"'
+	caught 'self-test of the card' edit selftest.out '.engine = "edu"'
+	caught 'messages refused' edit selftest.out \
+		'(.results[] | select(.case == "isolation-message-freed") | .summary) |= sub("index 0x[0-9a-f]*"; "index 0x7777")'
+	caught 'messages refused' edit selftest.out '(.results[] | select(.case == "isolation-message-compat") | .evidence) = []'
+	caught 'figures' edit selftest.out '(.results[] | select(.case == "irq-message") | .latency_ns.count) = 1'
+	caught 'figures' write selftest-1g.out '900000 6'
+	caught 'figures' write selftest-1g.out '9000 0'
+}

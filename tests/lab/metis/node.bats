@@ -129,3 +129,50 @@ bar() {
 	assert_output --partial "DMAR: [INTR-REMAP] Request device [${CARD#0000:}]"
 	assert_output --partial '[fault reason 0x25]'
 }
+
+# verdict CASE: how the case of the self-test ended, and its summary.
+verdict() {
+	jq -r --arg case "$1" '.results[] | select(.case == $case) | "\(.verdict): \(.summary)"' "$LAB_OUT/selftest.out"
+}
+
+@test "$LAB_VARIANT: the self-test of the card passes, by its own DMA and messages" {
+	exited selftest 0
+	fits selftest "$LAB_OUT/selftest.out"
+	json "$LAB_OUT/selftest.out" '.engine == "dw-edma" and .verdict == "passed"'
+	# No pin, no MSI-X, and MSI by messages of the DMA block only.
+	run jq -r '[.results[] | select(.verdict != "pass") | "\(.case)=\(.verdict)"] | join(" ")' "$LAB_OUT/selftest.out"
+	assert_output 'irq-intx=skip irq-msi=skip irq-msix=skip'
+}
+
+@test "$LAB_VARIANT: the self-test saw messages refused, and so did the kernel" {
+	local index
+	index=$(verdict isolation-message-freed | sed -n 's/^pass: .*reason 0x22 and index \(0x[0-9a-f]*\),.*/\1/p')
+	assert [ -n "$index" ]
+	run grep -F "DMAR: [INTR-REMAP] Request device [${CARD#0000:}] fault index $index [fault reason 0x22]" "$LAB_OUT/dmesg"
+	assert_success
+	run verdict isolation-message-compat
+	assert_output --regexp '^pass: .* with reason 0x25$'
+	json "$LAB_OUT/selftest.out" 'any(.results[] | select(.case == "isolation-message-compat") | .evidence[];
+		.source == "kernel log" and (.value | contains($card) and contains("0x25")))' --arg card "${CARD#0000:}"
+}
+
+# Times are told, not judged: the machine is emulated.
+@test "$LAB_VARIANT: the self-test's figures" {
+	local start end memory settled
+	json "$LAB_OUT/selftest.out" 'any(.results[]; .case == "irq-message" and .latency_ns.count == 32)'
+	exited selftest-first 0
+	read -r start end <"$LAB_OUT/selftest-first.clock"
+	# Stopped by a signal; its memory had settled, and is far from a gigabyte.
+	exited selftest-1g 3
+	read -r memory settled <"$LAB_OUT/selftest-1g.out"
+	assert [ "$settled" -ge 6 ]
+	assert [ "$memory" -gt 1024 ]
+	assert [ "$memory" -lt 65536 ]
+	jq -r '.results[] | select(.case == "irq-message" or .case == "irq-loopback")
+		| "# \(.case): \(.latency_ns.count) vectors in \(.duration_ns / 1e6 | floor) ms (goal: below 1000)"' "$LAB_OUT/selftest.out" >&3
+	jq -r '.results[] | select(.case == "dma-scattered")
+		| "# a transfer of a page: median \(.latency_ns.median / 1e3 | floor) us, \(.bytes_per_second.median / 1e6 | floor) MB/s"' \
+		"$LAB_OUT/selftest.out" >&3
+	awk -v from="$start" -v to="$end" 'BEGIN { printf "# from nothing to the first verdict: %.1f s\n", to - from }' >&3
+	printf '# peak memory with --bytes 1G: %s KiB\n' "$memory" >&3
+}
