@@ -86,3 +86,5 @@ load_variant() {
 . "$LAB_DIR/lib/system.sh"
 # shellcheck source-path=SCRIPTDIR/..
 . "$LAB_DIR/lib/qemu.sh"
+# shellcheck source-path=SCRIPTDIR/..
+. "$LAB_DIR/lib/vendor.sh"

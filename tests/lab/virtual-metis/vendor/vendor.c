@@ -312,11 +312,19 @@ void vendor_job(struct vendor *v)
 	v->io->say(v->io->user, "data", wrong ? "wrong" : "right");
 }
 
+static void wait_seconds(const struct vendor *v, unsigned seconds)
+{
+	unsigned start = v->io->seconds(v->io->user);
+
+	while (v->io->seconds(v->io->user) - start < seconds)
+		;
+}
+
 void vendor_stop(struct vendor *v, unsigned pause)
 {
 	for (const enum step *step = v->driver->removal; *step != STEP_END; step++) {
-		unsigned start = v->io->seconds(v->io->user);
-
+		if (*step == STEP_DISARM)
+			wait_seconds(v, pause);
 		switch (*step) {
 		case STEP_FREE:
 			v->io->release(v->io->user);
@@ -337,8 +345,6 @@ void vendor_stop(struct vendor *v, unsigned pause)
 		case STEP_END:
 			break;
 		}
-		while (v->io->seconds(v->io->user) - start < pause)
-			;
 	}
 }
 

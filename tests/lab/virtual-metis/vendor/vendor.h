@@ -91,7 +91,7 @@ struct vendor {
  *   same=A        looks once
  *   vector=N      waits until vector N was raised
  *   stop          the driver is removed; what is left is left
- *   stop=N        the same, with N seconds between its steps
+ *   stop=N        the same, with N seconds before it closes the window
  *   shutdown      the system goes down: the driver only takes bus mastering away
  *   scrub         no driver does that: the window closed, its target and IMWR zero
  */

@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# The judge judged: as ../judge.bats, for the scenarios.
+
+load ../helpers
+load ../spoil
+load helpers
+bats_require_minimum_version 1.8.0
+
+setup() {
+	spoil_setup
+}
+
+# drop NAME TEXT: what was said, or the kernel's lines, without those that hold TEXT.
+drop() {
+	sed -i "/$2/d" "$SPOILT/$1"
+}
+
+# swap NAME TEXT TEXT: one for the other.
+swap() {
+	sed -i "s/$2/$3/" "$SPOILT/$1"
+}
+
+# fault NAME AFTER: a fault of the card's more, behind the line that holds AFTER.
+fault() {
+	sed -i "/$2/a [ 1.0] DMAR: [DMA Write NO_PASID] Request device [$(card "$1")] fault addr 0x149800000 [fault reason 0x05] text" \
+		"$SPOILT/$1.log"
+}
+
+@test "judge: a scenario that was not played, or not to its end, is seen" {
+	caught 'every scenario' rm "$SPOILT/stale.rc"
+	caught 'every scenario' truncate -s 0 "$SPOILT/inside.log"
+	caught 'every scenario' sed -i '$a guest: exit 124' "$SPOILT/raw.out"
+	caught 'every scenario' sed -i '$a node: no line: x' "$SPOILT/raw.out"
+	caught 'every scenario' sed -i '$a guest: failed at start' "$SPOILT/raw.out"
+	caught 'every scenario' sed -i '$a [ 1.0] dmar_fault: 5 callbacks suppressed' "$SPOILT/window.log"
+}
+
+@test "judge: removal in another order is seen" {
+	caught 'removal' swap removal.out 'removal memory freed' 'removal nothing'
+	caught 'removal' drop removal.log 'fault addr'
+	caught 'removal' swap removal.log 0x149800000 0x149900000
+	caught 'removal' swap removal.log 'reason 0x05' 'reason 0x02'
+	caught 'removal' fault removal 'driver 1.6.2'
+}
+
+@test "judge: a window that is not what it was is seen" {
+	caught 'window: the guest.s firmware' drop window.log 'fault addr'
+	caught 'window: the guest.s firmware' fault window 'scrubbed'
+	caught 'window: the guest.s firmware' swap window.log "$(card window)" 'ff:1f.7'
+	caught 'window: the guest.s firmware' swap window.out 'window-target 0x149800000' 'window-target 0x0'
+	caught 'window: the guest.s firmware' swap window.out 'guest: events 0x1' 'guest: events 0x0'
+	caught 'window: the guest.s driver' swap window.out 'guest: window-target 0x2000000' 'guest: window-target 0x149800000'
+}
+
+@test "judge: memory that was not written to, or not in silence, is seen" {
+	caught 'inside' swap inside.out 'memory changed' 'memory as it was'
+	caught 'inside' drop inside.out 'memory as it was'
+	caught 'inside' fault inside 'inside begins'
+	caught 'idle' swap idle.out 'events 0x1' 'events 0x0'
+	caught 'idle' swap idle.out 'domain identity' 'domain DMA'
+	caught 'idle' fault idle 'idle begins'
+}
+
+@test "judge: a message that was not blocked, or otherwise, is seen" {
+	caught 'raw: the guest' swap raw.log 'reason 0x25' 'reason 0x22'
+	caught 'raw: the guest' swap raw.log "$(card raw)" 'ff:1f.7'
+	caught 'raw: the guest' drop raw.log 'reason'
+	caught 'raw: the guest' swap raw.out 'to-card timeout' 'to-card done'
+	caught 'raw: the guest' swap raw.out 'data right' 'data wrong'
+	caught 'raw: polling' swap raw.out 'to-host done late' 'to-host timeout'
+	caught 'raw: polling' drop raw.out 'by polling'
+	caught 'raw: polling' fault raw 'raw begins'
+}
+
+@test "judge: a handle that is not the one is seen" {
+	caught 'the guest.s handle' swap viommu.log 'index 0x88' 'index 0x28'
+	caught 'the guest.s handle' drop viommu.log 'index 0x84'
+	caught 'the guest.s handle' fault viommu 'viommu begins'
+	caught 'own MSI arrives' swap viommu.out 'vector raised' 'vector not raised'
+	caught 'stale' swap stale.log 'index 0x' 'index 0x1'
+	caught 'stale' swap stale.log "$(card stale)" 'ff:1f.7'
+	caught 'stale' swap stale.out 'guest: imwr left alone' 'guest: imwr written'
+	caught 'stale' swap stale.out 'message-address 0xfee00' 'message-address 0xfee01'
+	caught 'stale' swap stale.out 'host: message-address .*' 'host: message-address 0xfee00000'
+}
+
+@test "judge: firmware that does not help, and a reset that does not, are seen" {
+	caught 'dma-vm' swap dma-vm.out 'to-host done' 'to-host timeout'
+	caught 'dma-vm' swap dma-vm.out 'imwr left alone' 'imwr written'
+	caught 'dma-vm' fault dma-vm 'dma-vm begins'
+	caught 'wedge' swap wedge.out 'guest: firmware not ready' 'guest: firmware ready'
+	caught 'wedge' swap wedge.out 'host: firmware not ready' 'host: firmware ready'
+	caught 'wedge' swap wedge.out 'reset methods flr.*' 'reset methods bus'
+}
+
+@test "judge: a node that did not finish fails, with its console" {
+	write broken 'panic, last words'
+	judged 'every scenario'
+	assert_failure
+	assert_output --partial 'last words'
+}

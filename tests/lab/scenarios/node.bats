@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# Judges what the scenarios brought out: LAB_VARIANT and LAB_OUT. Run by `run`.
+#
+# Each scenario has something that worked in it, so that a silence means something: data that arrived, events that were seen, a
+# fault in its other half.
+
+load ../helpers
+load helpers
+bats_require_minimum_version 1.8.0
+
+setup() {
+	node_ran
+}
+
+@test "$LAB_VARIANT: every scenario is played to its end" {
+	local name scenarios=0
+	while read -r name _; do
+		case $name in '' | '#'*) continue ;; esac
+		exited "$name" 0
+		[ "$name" = interrupts ] || {
+			assert [ -s "$LAB_OUT/$name.log" ]
+			assert_all_printed "$name"
+			scenarios=$((scenarios + 1))
+		}
+	done <"$BATS_TEST_DIRNAME/commands"
+	[ "$scenarios" -ge 9 ]
+	# Guests end by their own will, having done their words (1) or not (3).
+	run awk '/^node: no line/ || (/^(host|guest): exit / && !/^(host: exit 1|guest: exit [13])$/)' "$LAB_OUT"/*.out
+	assert_output ''
+	# No word of a script failed, save where waiting for the firmware was in vain.
+	run grep -h ' failed at ' "$LAB_OUT"/*.out
+	assert_equal "$(sort -u <<<"$output" | xargs)" 'guest: failed at await=5 host: failed at await=5'
+}
+
+@test "$LAB_VARIANT: removal: 1.4.16 frees the window's memory before it closes the window, 1.6.2 after" {
+	said removal 'host: data right' 'host: events 0x1' 'host: removal memory freed' 'host: removal window closed' \
+		'host: data right' 'host: events 0x1' 'host: removal window closed' 'host: removal memory freed'
+	part removal 'scenario' 'driver 1.6.2' | only_faults 0x05 'fault addr 0x149800000' "$(card removal)"
+	part removal 'driver 1.6.2' | no_faults
+}
+
+@test "$LAB_VARIANT: window: the guest's firmware events go to the host session's address, until it is scrubbed" {
+	said window 'host: events 0x1' 'host: window-ctrl 0x1' 'host: window-target 0x149800000' \
+		'guest: events 0x0' 'guest: data right' 'host: window-ctrl 0x0' 'host: window-target 0x0' \
+		'guest: events 0x1' 'guest: data right'
+	part window 'scenario' 'scrubbed' | only_faults 0x05 'fault addr 0x149800000' "$(card window)"
+	part window 'scrubbed' | no_faults
+}
+
+@test "$LAB_VARIANT: window: the guest's driver did set its own address" {
+	# What the register says is not what the firmware does.
+	said window 'guest: events 0x0' 'guest: window-ctrl 0x1' 'guest: window-target 0x2000000' 'host: window-ctrl 0x0'
+}
+
+@test "$LAB_VARIANT: inside: an old address that the guest has too is written to, and nobody complains" {
+	said inside 'host: events 0x1' 'guest: memory as it was' 'guest: data right' 'guest: memory changed'
+	part inside | no_faults
+}
+
+@test "$LAB_VARIANT: idle: a card that nobody has opened writes to the host's memory" {
+	said idle 'node: domain identity' 'host: data right' 'host: events 0x1'
+	part idle | no_faults
+}
+
+@test "$LAB_VARIANT: raw: the guest's message is blocked, the data arrives all the same" {
+	said raw 'guest: vectors 0x1' 'guest: message-address 0xfee00000' 'guest: job by interrupt' 'guest: to-card timeout' \
+		'guest: channel-status 0x3' 'guest: to-host timeout' 'guest: channel-status 0x3' 'guest: data right'
+	part raw | only_reason 0x25 "$(card raw)"
+}
+
+@test "$LAB_VARIANT: raw: polling works, and 1.4.4 finds late what its interrupts lose" {
+	said raw 'guest: to-host timeout' 'guest: job by polling' 'guest: to-card done' 'guest: to-host done' 'guest: data right' \
+		'guest: job by interrupt' 'guest: to-card done late' 'guest: to-host done late' 'guest: data right'
+	# Two lost by each version, none while it polled.
+	assert_equal "$(part raw | faults | wc -l)" 4
+}
+
+@test "$LAB_VARIANT: viommu: the guest's handle means nothing to the host" {
+	said viommu 'guest: interrupt-remapping on' 'guest: vectors 0x20' 'guest: message-address 0xfee01018' \
+		'guest: to-card timeout' 'guest: to-host timeout' 'guest: data right'
+	# Handle 0x80 of the guest's table, and the numbers of the eDMA's interrupts.
+	assert_equal "$(part viommu | indexes 0x22 "$(card viommu)")" '0x84 0x88'
+}
+
+@test "$LAB_VARIANT: viommu: what goes by the function's own MSI arrives in the guest" {
+	said viommu 'guest: events 0x1' 'guest: vector raised'
+}
+
+@test "$LAB_VARIANT: stale: the host session's message, which the guest's driver left in the card" {
+	local handle
+	said stale 'host: imwr written' 'host: to-card done' 'host: to-host done' 'guest: imwr left alone' \
+		'guest: to-card timeout' 'guest: to-host timeout' 'guest: data right'
+	# A block of 32 vectors, in the remappable format with subhandle valid (VT-d 5.1.2.2).
+	handle=$(handle_of "$(said_value stale 'host: message-address')")
+	assert_equal "$((handle % 32))" 0
+	assert_equal "$(part stale | indexes 0x22 "$(card stale)")" "$(printf '0x%x 0x%x' $((handle + 4)) $((handle + 8)))"
+}
+
+@test "$LAB_VARIANT: dma-vm: firmware that owns the message reaches a guest with one vector" {
+	said dma-vm 'guest: dma-vm 0xc1a0c1a0' 'guest: vectors 0x1' 'guest: imwr left alone' 'guest: job by interrupt' \
+		'guest: to-card done' 'guest: to-host done' 'guest: data right' 'guest: to-card done' 'guest: to-host done' 'guest: data right'
+	part dma-vm | no_faults
+}
+
+@test "$LAB_VARIANT: wedge: only a reset of the bus brings the card back" {
+	said wedge 'guest: firmware not ready' 'guest: exit 3' 'host: firmware not ready' \
+		'node: reset methods bus' 'guest: firmware ready' 'guest: data right' 'guest: exit 1'
+	run said_value wedge 'node: reset methods'
+	assert_output --regexp '^flr'
+}

@@ -1,0 +1,35 @@
+# shellcheck shell=bash disable=SC2034
+# The vendor's driver in the node and in nested guests, with one virtual Metis for each way that its firmware may behave.
+chapter=scenarios
+emulator=metis
+nested=qemu
+# As intel.sh.
+iommu=(-device 'intel-iommu,intremap=on,caching-mode=off')
+cpu='max,vendor=GenuineIntel,hypervisor=off'
+cmdline=(intel_iommu=on iommu=pt)
+
+# By name: the card's properties (virtual-metis/vmetis-options.c). What the silicon does is known of none of them.
+declare -gA metis=(
+	# Keeps window and messages over a function level reset, takes the window's address when it is opened, writes every two seconds.
+	[window]='fw=1.6.0,sticky=flr,window=edge,heartbeat-ms=2000'
+	# The same without a word of its own, so that no other interrupt helps a lost one.
+	[quiet]='fw=1.6.0,sticky=flr,window=edge,heartbeat-ms=0'
+	# Forgets all in a reset; writes every two seconds.
+	[events]='fw=1.6.0,sticky=none,heartbeat-ms=2000'
+	# Says that the firmware owns the messages of jobs, and it does not.
+	[flag]='fw=1.6.0,sticky=flr,dma-vm=flag,heartbeat-ms=0'
+	# The firmware owns them.
+	[new]='fw=1.7.0,sticky=none,heartbeat-ms=0'
+	# Gone after a function level reset.
+	[wedge]='fw=1.6.0,wedge-after-flr=on,heartbeat-ms=0'
+)
+# Device number of the root port above each, and the devices.
+declare -gA port=()
+devices=()
+slot=16
+for name in window quiet events flag new wedge; do
+	port[$name]=$(printf '%02x' $slot)
+	devices+=(-device "pcie-root-port,id=port-$name,chassis=$slot,bus=pcie.0,addr=${port[$name]}.0"
+		-device "metis,bus=port-$name,${metis[$name]}")
+	slot=$((slot + 1))
+done
