@@ -23,7 +23,7 @@ setup() {
 			scenarios=$((scenarios + 1))
 		}
 	done <"$BATS_TEST_DIRNAME/commands"
-	[ "$scenarios" -ge 9 ]
+	[ "$scenarios" -ge 10 ]
 	# Guests end by their own will, having done their words (1) or not (3).
 	run awk '/^node: no line/ || (/^(host|guest): exit / && !/^(host: exit 1|guest: exit [13])$/)' "$LAB_OUT"/*.out
 	assert_output ''
@@ -94,6 +94,17 @@ setup() {
 	handle=$(handle_of "$(said_value stale 'host: message-address')")
 	assert_equal "$((handle % 32))" 0
 	assert_equal "$(part stale | indexes 0x22 "$(card stale)")" "$(printf '0x%x 0x%x' $((handle + 4)) $((handle + 8)))"
+}
+
+@test "$LAB_VARIANT: mixed: the host's handle and the guest's data make a third one" {
+	said mixed 'guest: message-address 0xfee00000' 'guest: message-data 0x40' 'guest: to-card timeout' 'guest: to-host timeout' \
+		'guest: data right' 'guest: imwr-wr-data 0x400040'
+	local address
+	address=$(said_value mixed 'node: message-address')
+	assert_equal "$(said_value mixed 'guest: imwr-wr-done')" "$address"
+	# Subhandle valid (VT-d 5.1.2.2): the data is added.
+	assert_equal "$((address >> 3 & 1))" 1
+	assert_equal "$(part mixed | indexes 0x22 "$(card mixed)")" "$(printf '0x%x' $(($(handle_of "$address") + 0x40)))"
 }
 
 @test "$LAB_VARIANT: dma-vm: firmware that owns the message reaches a guest with one vector" {
