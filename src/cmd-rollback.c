@@ -153,7 +153,7 @@ static bool needs_reboot(const GPtrArray *transactions)
 
 /* A roll back goes on to its end: a host that is undone by half is worse than either. */
 static bool listen(
-	void *user, enum mp_event event, const struct mp_step *step, const char *text)
+	void *user, enum mp_engine_event event, const struct mp_step *step, const char *text)
 {
 	mp_progress_listen(user, event, step, text);
 	return true;

@@ -352,6 +352,11 @@ static int run(int argc G_GNUC_UNUSED, char **argv G_GNUC_UNUSED, GError **error
 			"--list-cases has no format '%s'", opt_format);
 		return 0;
 	}
+	if (!ops->selftest) {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "selftest has no format '%s'",
+			opt_format);
+		return 0;
+	}
 	if (!take_options(&wanted, error))
 		return 0;
 	return selftest(ops, &style, &wanted, error);

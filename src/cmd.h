@@ -30,7 +30,8 @@ struct mp_cmd {
 
 extern const struct mp_cmd mp_cmd_list, mp_cmd_preflight, mp_cmd_explain, mp_cmd_snapshot,
 	mp_cmd_plan, mp_cmd_setup, mp_cmd_status, mp_cmd_rollback, mp_cmd_history,
-	mp_cmd_hook, mp_cmd_inspect, mp_cmd_vm, mp_cmd_repin, mp_cmd_bind, mp_cmd_unbind, mp_cmd_selftest;
+	mp_cmd_hook, mp_cmd_inspect, mp_cmd_vm, mp_cmd_repin, mp_cmd_bind, mp_cmd_unbind,
+	mp_cmd_selftest, mp_cmd_diagnose;
 
 /* --- help (help.c) --- */
 

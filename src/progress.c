@@ -142,7 +142,7 @@ static void say(struct mp_progress *progress, const char *text)
 	show_running(progress);
 }
 
-static void told(struct mp_progress *progress, enum mp_event event,
+static void told(struct mp_progress *progress, enum mp_engine_event event,
 	const struct mp_step *step, const char *text)
 {
 	const char *what = step ? step->what : "";
@@ -185,7 +185,7 @@ static void told(struct mp_progress *progress, enum mp_event event,
 }
 
 bool mp_progress_listen(
-	void *user, enum mp_event event, const struct mp_step *step, const char *text)
+	void *user, enum mp_engine_event event, const struct mp_step *step, const char *text)
 {
 	struct mp_progress *progress = user;
 

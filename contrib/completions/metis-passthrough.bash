@@ -69,6 +69,10 @@ _metis_passthrough_options() {
 			-n --rounds -b --bytes -w --way --no-isolation --force -v --verbose -f --format \
 			--color -h --help
 		;;
+	diagnose)
+		printf '%s\n' -d --device -p --profile --vm --since -b --boot --follow -v --verbose \
+			-f --format --sysroot --color -h --help
+		;;
 	*) return 1 ;;
 	esac
 }
@@ -83,6 +87,8 @@ _metis_passthrough_values() {
 	selftest:-w | selftest:--way) printf '%s\n' auto group cdev ;;
 	selftest:-c | selftest:--case) _metis_passthrough_cases "$3" ;;
 	preflight:-f | preflight:--format | vm:-f | vm:--format | selftest:-f | selftest:--format) printf '%s\n' text json junit ;;
+	diagnose:-f | diagnose:--format) printf '%s\n' text json markdown ;;
+	diagnose:--since | diagnose:-b | diagnose:--boot) ;;
 	*:-f | *:--format) printf '%s\n' text json ;;
 	*:--color) printf '%s\n' auto always never ;;
 	*:--binding) printf '%s\n' auto ids address ;;
@@ -115,7 +121,7 @@ _metis_passthrough() {
 	COMPREPLY=()
 	if [ ${#words[@]} -le 2 ]; then
 		mapfile -t COMPREPLY < <(
-			compgen -W 'list preflight explain inspect snapshot plan setup status rollback history vm hook repin bind unbind selftest -h --help -V --version' -- "$cur"
+			compgen -W 'list preflight explain inspect snapshot plan setup status rollback history vm hook repin bind unbind selftest diagnose -h --help -V --version' -- "$cur"
 		)
 		return
 	fi
@@ -135,6 +141,10 @@ _metis_passthrough() {
 			candidates='check generate apply'
 		elif [ "$verb" = vm ] && [[ $cur != -* ]]; then
 			candidates=$(_metis_passthrough_vms)
+		elif [ "$verb" = diagnose ] && [[ $cur != -* ]]; then
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			return
 		elif [ "$verb" = hook ] && [[ $cur != -* ]]; then
 			candidates="$(_metis_passthrough_vms) pre-start post-start pre-stop post-stop"
 		else

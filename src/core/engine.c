@@ -20,7 +20,7 @@ struct run {
 	const char *const *force;
 };
 
-static bool tell(struct run *run, enum mp_event event, const struct mp_step *step,
+static bool tell(struct run *run, enum mp_engine_event event, const struct mp_step *step,
 	const char *text)
 {
 	bool go = !run->listener || run->listener(run->user, event, step, text);

@@ -8,7 +8,7 @@
 
 #include "core/journal.h"
 
-enum mp_event {
+enum mp_engine_event {
 	MP_EVENT_RECOVER, /* an interrupted transaction is being undone; step NULL, text: id */
 	MP_EVENT_BEGIN,  /* a step starts */
 	MP_EVENT_LINE,   /* it says something: text; NULL: alive */
@@ -20,7 +20,7 @@ enum mp_event {
 
 /* False after MP_EVENT_LINE or MP_EVENT_DONE: the user wants to stop (SIGINT). */
 typedef bool (*mp_engine_listener)(
-	void *user, enum mp_event event, const struct mp_step *step, const char *text);
+	void *user, enum mp_engine_event event, const struct mp_step *step, const char *text);
 
 /*
  * Applies STEPS (taken over). On success *id gets the transaction's id (caller frees).

@@ -27,6 +27,8 @@ static const struct {
 	[MP_PROGRAM_LZOP] = { "lzop", "lzop" },
 	[MP_PROGRAM_XZ] = { "xz", "xz-utils" },
 	[MP_PROGRAM_ZSTD] = { "zstd", "zstd" },
+	/* The kernel's log of earlier boots, by its trusted fields. */
+	[MP_PROGRAM_JOURNALCTL] = { "journalctl", "systemd" },
 	/* vfio-pci, before a device is handed to it. */
 	[MP_PROGRAM_MODPROBE] = { "modprobe", "kmod" },
 	/* Copies kernels and images to the ESPs and writes their loader entries. */

@@ -129,4 +129,6 @@ const struct mp_render_ops mp_render_json = {
 	.vm = mp_json_vm,
 	.cases = mp_json_cases,
 	.inspect = mp_json_inspect,
+	.diagnose = mp_json_diagnose,
+	.event = mp_json_event,
 };

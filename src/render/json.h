@@ -31,6 +31,9 @@ void mp_json_vm(const struct mp_vm_report *, const struct mp_render_style *, FIL
 void mp_json_cases(const struct mp_render_style *, FILE *out);
 void mp_json_inspect(
 	const struct mp_inspect_report *, const struct mp_render_style *, FILE *out);
+void mp_json_diagnose(
+	const struct mp_diagnose_report *, const struct mp_render_style *, FILE *out);
+void mp_json_event(const struct mp_event *, const struct mp_render_style *, FILE *out);
 
 /* --- what they share (json.c); each add takes over VALUE --- */
 

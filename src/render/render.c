@@ -9,6 +9,7 @@ static const struct mp_render_ops *const formats[] = {
 	&mp_render_text,
 	&mp_render_json,
 	&mp_render_junit,
+	&mp_render_markdown,
 };
 
 const struct mp_render_ops *mp_render_find(const char *name)

@@ -15,6 +15,8 @@
 #include "core/host.h"
 
 struct mp_card;
+struct mp_diagnosis;
+struct mp_event;
 struct mp_irtes;
 struct mp_plan;
 struct mp_selftest_options;
@@ -156,6 +158,14 @@ struct mp_vm_report {
 	const char *next; /* the command that makes the change, or NULL */
 };
 
+/* What diagnose has to show. All borrowed. */
+struct mp_diagnose_report {
+	const struct mp_diagnosis *diagnosis;
+	const char *source; /* "kernel log", "journal of boot -1", a file's name */
+	bool of_host;       /* the log is that of diagnosis->host */
+	int exit_code;
+};
+
 struct mp_render_ops {
 	const char *name; /* "text", "json", "junit" */
 	/* What has to succeed before the others are called; NULL: nothing. */
@@ -181,9 +191,14 @@ struct mp_render_ops {
 	void (*cases)(const struct mp_render_style *, FILE *out); /* --list-cases */
 	void (*inspect)(const struct mp_inspect_report *, const struct mp_render_style *,
 		FILE *out);
+	void (*diagnose)(const struct mp_diagnose_report *,
+		const struct mp_render_style *, FILE *out);
+	void (*event)(const struct mp_event *, const struct mp_render_style *,
+		FILE *out); /* as it comes */
 };
 
-extern const struct mp_render_ops mp_render_text, mp_render_json, mp_render_junit;
+extern const struct mp_render_ops mp_render_text, mp_render_json, mp_render_junit,
+	mp_render_markdown;
 
 /* The format called NAME, or NULL. */
 const struct mp_render_ops *mp_render_find(const char *name);

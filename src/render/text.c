@@ -17,4 +17,6 @@ const struct mp_render_ops mp_render_text = {
 	.vm = mp_text_vm,
 	.cases = mp_text_cases,
 	.inspect = mp_text_inspect,
+	.diagnose = mp_text_diagnose,
+	.event = mp_text_event,
 };

@@ -21,6 +21,9 @@ void mp_text_vm(const struct mp_vm_report *, const struct mp_render_style *, FIL
 void mp_text_cases(const struct mp_render_style *, FILE *out);
 void mp_text_inspect(
 	const struct mp_inspect_report *, const struct mp_render_style *, FILE *out);
+void mp_text_diagnose(
+	const struct mp_diagnose_report *, const struct mp_render_style *, FILE *out);
+void mp_text_event(const struct mp_event *, const struct mp_render_style *, FILE *out);
 
 /* "2026-11-22 10:49", local time. Caller frees. */
 char *mp_text_time(int64_t seconds);

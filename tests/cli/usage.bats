@@ -114,7 +114,7 @@ load helpers
 @test "an unknown format is answered with those there are" {
 	metis 2 preflight --format yaml
 	assert_usage_error
-	[[ $stderr == *"there is no format 'yaml' (there are: text, json, junit)"* ]] || fail "$stderr"
+	[[ $stderr == *"there is no format 'yaml' (there are: text, json, junit, markdown)"* ]] || fail "$stderr"
 }
 
 @test "a very narrow terminal gets lines of 40 columns, not endless ones" {

@@ -80,7 +80,7 @@ static const struct mp_step_ops derived = {
 };
 
 static bool listen(
-	void *user, enum mp_event event, const struct mp_step *step, const char *text)
+	void *user, enum mp_engine_event event, const struct mp_step *step, const char *text)
 {
 	(void)user;
 	(void)step;
