@@ -193,12 +193,16 @@ xmlNode *mp_xml_add(xmlNode *parent, const char *name)
 
 void mp_xml_add_comment(xmlNode *parent, const char *text)
 {
-	/* "--" ends a comment. */
-	g_auto(GStrv) parts = g_strsplit(text, "--", -1);
-	g_autofree char *safe = g_strjoinv("- -", parts);
-	g_autofree char *spaced = g_strdup_printf(" %s ", safe);
-	xmlNode *node = xml.xmlNewDocComment(parent->doc, BAD_CAST spaced);
+	g_autoptr(GString) safe = g_string_new(" ");
 
+	/* "--" ends a comment. */
+	for (const char *c = text; *c; c++) {
+		if (*c == '-' && safe->str[safe->len - 1] == '-')
+			g_string_append_c(safe, ' ');
+		g_string_append_c(safe, *c);
+	}
+	g_string_append_c(safe, ' ');
+	xmlNode *node = xml.xmlNewDocComment(parent->doc, BAD_CAST safe->str);
 	if (!node)
 		g_error("out of memory");
 	append(parent, node);
