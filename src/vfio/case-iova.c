@@ -132,7 +132,7 @@ static bool pages_hold(struct mp_selftest *test, struct mp_case_result *result,
 
 /* [at, at + size) of a buffer of pages, in steps that the device and the layout allow. */
 static bool move_pages(struct mp_selftest *test, struct mp_case_result *result,
-	const struct layout *layout)
+	const struct mp_buffer *from, const struct layout *layout)
 {
 	bool echoes = test->limits.reads_any && test->limits.writes_any;
 	size_t step, total = SCATTERED * test->page;
@@ -147,8 +147,10 @@ static bool move_pages(struct mp_selftest *test, struct mp_case_result *result,
 				     : test->page / 2;
 		step = mp_test_size(test, step);
 		step = MIN(step, total - at);
-		if ((echoes && !mp_test_transfer(test, result, MP_DEVICE_READS,
-				       MP_IOVA_FROM + at, step)) ||
+		if ((echoes && (!mp_test_transfer(test, result, MP_DEVICE_READS,
+					MP_IOVA_FROM + at, step) ||
+				       !mp_test_has_read(
+					       test, result, from->memory + at, step))) ||
 			!mp_test_transfer(test, result, MP_DEVICE_WRITES, iova, step))
 			return false;
 	}
@@ -170,7 +172,7 @@ static bool scatter(struct mp_selftest *test, struct mp_case_result *result,
 			MP_VFIO_READ | MP_VFIO_WRITE, &error);
 	if (!fine)
 		mp_case_fail(result, NULL, "%s", error->message);
-	fine = fine && move_pages(test, result, layout);
+	fine = fine && move_pages(test, result, from, layout);
 	while (mapped-- > 0)
 		fine = mp_test_unmap(
 			       test, result, iova_of(test, layout, mapped), test->page) &&

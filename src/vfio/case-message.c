@@ -178,16 +178,16 @@ static void look_by_memory(struct mp_selftest *test, struct mp_case_result *resu
 	if (!buffer || !mp_test_map(test, result, buffer, MP_IOVA_TO,
 			       MP_VFIO_READ | MP_VFIO_WRITE))
 		return;
-	memset(buffer->memory, 0, sizeof(got));
+	memset(buffer->memory, 0xff, sizeof(got));
 	if (send(test, result, &message)) {
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		memcpy(&got, buffer->memory, sizeof(got));
 		mp_case_evidence(result, "the same, pointed at memory", "%s",
 			got == GUINT32_TO_LE(data)
 				? "arrives, so the device sends what it is told to"
-			: got ? "arrives as something else: the device sends what it was "
-				"not told to"
-			      : "does not arrive either: the device sends nothing");
+			: ~got ? "arrives as something else: the device sends what it was "
+				 "not told to"
+			       : "does not arrive either: the device sends nothing");
 	}
 	mp_test_unmap(test, result, MP_IOVA_TO, buffer->size);
 }

@@ -4,11 +4,49 @@
 
 #include <errno.h>
 #include <linux/pci_regs.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "vfio/vfio-private.h"
+
+/* For mp_vfio_gone(), which may only read plain variables, and call mmap(). */
+static volatile struct {
+	void *memory;
+	size_t size;
+} mapped[MP_VFIO_BARS];
+static volatile size_t page_size;
+
+bool mp_vfio_gone(void *address)
+{
+	size_t page = page_size;
+
+	for (unsigned i = 0; i < MP_VFIO_BARS; i++) {
+		uintptr_t offset = (uintptr_t)address - (uintptr_t)mapped[i].memory;
+		void *at;
+
+		if (!mapped[i].memory || offset >= mapped[i].size)
+			continue;
+		at = (uint8_t *)mapped[i].memory + offset / page * page;
+		if (mmap(at, page, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+			return false;
+		memset(at, 0xff, page);
+		return true;
+	}
+	return false;
+}
+
+void mp_vfio_unmap_bars(struct mp_vfio *vfio)
+{
+	for (unsigned i = 0; i < MP_VFIO_BARS; i++) {
+		mapped[i].memory = NULL;
+		if (vfio->bars[i].memory)
+			munmap(vfio->bars[i].memory, vfio->bars[i].size);
+		vfio->bars[i].memory = NULL;
+	}
+}
 
 struct mp_mmio *mp_vfio_bar(struct mp_vfio *vfio, unsigned n, GError **error)
 {
@@ -38,6 +76,9 @@ struct mp_mmio *mp_vfio_bar(struct mp_vfio *vfio, unsigned n, GError **error)
 		return NULL;
 	}
 	vfio->bars[n] = (struct mp_mmio){ memory, region.size };
+	page_size = (size_t)sysconf(_SC_PAGESIZE);
+	mapped[n].size = region.size;
+	mapped[n].memory = memory;
 	return &vfio->bars[n];
 }
 

@@ -85,10 +85,20 @@ static void on_wish(int number G_GNUC_UNUSED)
 	interrupted = 1;
 }
 
-/* SIGBUS: a BAR of a device that went away. SA_RESETHAND: the second time it is deadly. */
+/* SA_RESETHAND: the second time it is deadly. */
 static void on_crash(int number)
 {
 	mp_vfio_panic();
+	raise(number);
+}
+
+/* A BAR of a device that went away: the engine is to see ones, and to say so. */
+static void on_bus_error(int number, siginfo_t *info, void *context G_GNUC_UNUSED)
+{
+	mp_vfio_panic();
+	if (mp_vfio_gone(info->si_addr))
+		return;
+	signal(number, SIG_DFL);
 	raise(number);
 }
 
@@ -97,10 +107,13 @@ static void catch_signals(struct handlers *before)
 	struct sigaction wish = { .sa_handler = on_wish };
 	struct sigaction crash = { .sa_handler = on_crash,
 		.sa_flags = (int)(SA_RESETHAND | SA_NODEFER) };
+	struct sigaction bus_error = { .sa_sigaction = on_bus_error,
+		.sa_flags = SA_SIGINFO | SA_NODEFER };
 
 	interrupted = 0;
 	sigemptyset(&wish.sa_mask);
 	sigemptyset(&crash.sa_mask);
+	sigemptyset(&bus_error.sa_mask);
 	for (size_t i = 0; i < G_N_ELEMENTS(wishes); i++) {
 		sigaction(wishes[i], NULL, &before->wishes[i]);
 		/* Whoever started us with SIGHUP ignored (nohup) meant that. */
@@ -108,7 +121,8 @@ static void catch_signals(struct handlers *before)
 			sigaction(wishes[i], &wish, NULL);
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(crashes); i++)
-		sigaction(crashes[i], &crash, &before->crashes[i]);
+		sigaction(crashes[i], crashes[i] == SIGBUS ? &bus_error : &crash,
+			&before->crashes[i]);
 }
 
 static void release_signals(const struct handlers *before)

@@ -96,6 +96,8 @@ void mp_vfio_close_fd(int *fd);
 
 /* --- dma.c --- */
 
+/* The BARs' mappings are ended; for the close. */
+void mp_vfio_unmap_bars(struct mp_vfio *vfio);
 /* Ends all mappings; for the close. */
 void mp_vfio_unmap_all(struct mp_vfio *vfio);
 

@@ -51,6 +51,14 @@ static bool may_open(
 			device->driver.know == MP_KNOWN ? device->driver.text
 							: "no driver",
 			bdf);
+	/* It would try to reset the function for a minute, and give it a configuration space of
+	 * ones at the close, should it have come back until then. */
+	if (device->all_ones)
+		return mp_vfio_refuse(error, MP_ERROR_IO,
+			"%s: does not answer: its configuration space reads as all ones (its "
+			"link is down, or it is in D3cold); only a reset of the slot or a power "
+			"cycle brings it back",
+			bdf);
 	if (!device->group)
 		return mp_vfio_refuse(error, MP_ERROR_NOT_FOUND,
 			"%s: is in no IOMMU group, so there is no VFIO for it; "
@@ -217,9 +225,7 @@ void mp_vfio_close(struct mp_vfio *vfio)
 	if (vfio->device >= 0 && !vfio->quiet)
 		mp_vfio_quiet(vfio, NULL);
 	panic_fd = -1;
-	for (unsigned i = 0; i < MP_VFIO_BARS; i++)
-		if (vfio->bars[i].memory)
-			munmap(vfio->bars[i].memory, vfio->bars[i].size);
+	mp_vfio_unmap_bars(vfio);
 	mp_vfio_unmap_all(vfio);
 	vfio->way->close(vfio);
 	g_array_unref(vfio->ranges);

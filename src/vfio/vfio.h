@@ -134,5 +134,11 @@ bool mp_vfio_reset(struct mp_vfio *vfio, GError **error);
  * kernel does the same: vfio_pci_core_disable() calls pci_clear_master().)
  */
 void mp_vfio_panic(void);
+/*
+ * For a handler of SIGBUS, which is what an access to a BAR gives whose function went away.
+ * If ADDRESS lies in a BAR, that page of it reads as ones from now on, as what is gone does
+ * on the bus, and the access can be repeated. False: it lies elsewhere.
+ */
+bool mp_vfio_gone(void *address);
 
 #endif

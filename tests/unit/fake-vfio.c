@@ -266,6 +266,11 @@ void mp_vfio_panic(void)
 	mp_vfio_bus_master(only, false, NULL);
 }
 
+bool mp_vfio_gone(void *address G_GNUC_UNUSED)
+{
+	return false;
+}
+
 /* --- DMA --- */
 
 static const struct mp_vfio_range ranges[] = { { 0, 0xfedfffff },

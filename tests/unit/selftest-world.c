@@ -231,6 +231,11 @@ void mp_vfio_panic(void)
 	world.master = false;
 }
 
+bool mp_vfio_gone(void *address G_GNUC_UNUSED)
+{
+	return false;
+}
+
 /* --- the kernel's log --- */
 
 struct mp_klog {
