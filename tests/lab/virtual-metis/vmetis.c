@@ -45,7 +45,7 @@
 #define METIS_BUDGET   65536
 #define METIS_PAUSE_NS 20000
 
-static const uint32_t doorbells[] = { 0x010, 0x030 }; /* of writing and reading channels */
+static const uint32_t doorbells[] = { 0x010, 0x030 }; /* wr, rd */
 
 static uint64_t now_ms(void)
 {
