@@ -112,6 +112,8 @@ static void writes_a_flag_then_interrupts(void **state)
 	command(scene);
 	assert_int_equal(scene->flag_address, FIRST_TARGET + 4 * MESSAGE);
 	assert_int_equal(scene->vector, MESSAGE);
+	put32(scene, COMMAND, 0, 0); /* no command */
+	assert_int_equal(scene->flags, 2);
 	/* Too few vectors: all by the first. */
 	scene->granted = MESSAGE + 1;
 	command(scene);
