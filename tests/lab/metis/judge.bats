@@ -46,7 +46,7 @@ swap() {
 	caught 'of a Metis' byte 0x77 00
 	caught 'of a Metis' byte 0x44 00
 	caught 'of a Metis' byte 0x100 02
-	caught 'of a Metis' swap resource.out 0xfbffffff 0xfaffffff
+	caught 'of a Metis' swap resource.out fbffffff faffffff
 	caught 'of a Metis' swap resource.out 0x0000000000140204 0x0000000000040204
 	caught 'of a Metis' truncate -s 0 "$SPOILT/config.out"
 }
@@ -81,4 +81,26 @@ swap() {
 	caught 'figures' edit selftest.out '(.results[] | select(.case == "irq-message") | .latency_ns.count) = 1'
 	caught 'figures' write selftest-1g.out '900000 6'
 	caught 'figures' write selftest-1g.out '9000 0'
+}
+
+@test "judge: a card that was left armed and is not seen, or not silenced, is seen" {
+	caught 'is seen: window' edit inspect-armed.out '.card.window.target = "0x149800001"'
+	caught 'is seen: window' edit inspect-armed.out '.card.messages[0].message = "host-valid"'
+	caught 'is seen: window' edit preflight-armed.out '(.findings[] | select(.id == "card-window") | .severity) = "pass"'
+	caught 'switches it off' edit scrub.out '.done = []'
+	caught 'switches it off' write scrubbed.out '0x00000001 0x49800000 0x00000000'
+}
+
+@test "judge: a hook that leaves something out, or goes too far, is seen" {
+	caught 'once by the bus' swap hook-start.out vfio-pci nvme
+	caught 'once by the bus' swap hook-start.err 'was open' 'was shut'
+	caught 'once by the bus' write hook-again.rc 1
+	caught 'somebody else has' write hook-held.rc 0
+	caught 'somebody else has' swap hook-held.out 0x00000001 0x00000000
+	caught 'silent again' swap hook-stop.out ' 2$' ' 6'
+	caught 'silent again' write hook-stop.rc 1
+	caught 'does not come back' write hook-wedged.rc 0
+	caught 'does not come back' swap hook-unwedged.out 'bus flr' 'flr bus'
+	caught 'second hook' swap hook-dead.err 'another run' 'no other run'
+	caught 'second hook' write hook-dead.rc 0
 }

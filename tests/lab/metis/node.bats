@@ -176,3 +176,68 @@ verdict() {
 	awk -v from="$start" -v to="$end" 'BEGIN { printf "# from nothing to the first verdict: %.1f s\n", to - from }' >&3
 	printf '# peak memory with --bytes 1G: %s KiB\n' "$memory" >&3
 }
+
+@test "$LAB_VARIANT: what a driver left in the card is seen: window and message" {
+	assert_equal "$(one_line arm)" '0x00000001 0x49800000 0xFEE00518'
+	exited inspect-armed 1
+	fits inspect "$LAB_OUT/inspect-armed.out"
+	json "$LAB_OUT/inspect-armed.out" \
+		'.verdict == "armed" and .card.window == {open: true, target: "0x149800000", size: "0x200000"} and
+		(.card.messages[0] | .message == "stale" and .handle == "0x28")'
+	exited preflight-armed 1
+	expect_verdicts "$LAB_OUT/preflight-armed.out" "$CARD" card-firmware-running=pass card-window=fail card-imwr=warn card-dma-vm=warn
+}
+
+@test "$LAB_VARIANT: --scrub switches it off" {
+	exited scrub 0
+	fits inspect "$LAB_OUT/scrub.out"
+	json "$LAB_OUT/scrub.out" '.verdict == "quiet" and (.done | any(contains("open, to 0x149800000")) and any(contains("made quiet")))'
+	assert_equal "$(one_line scrubbed)" '0x00000000 0x00000000 0x00000000'
+}
+
+# The first line of the hook's standard error that refuses.
+refusal() {
+	grep -m 1 'is not started: ' "$LAB_OUT/$1.err"
+}
+
+@test "$LAB_VARIANT: the hook takes the card, silences and resets it, once by the bus" {
+	exited hook-start 0
+	assert_equal "$(sed -n 3p "$LAB_OUT/hook-start.out")" '0x00000000 0x00000000 0x00000000'
+	assert_equal "$(sed -n 4p "$LAB_OUT/hook-start.out")" vfio-pci
+	read -r flrs buses <<<"$(sed -n 1p "$LAB_OUT/hook-start.out")"
+	assert_equal "$(sed -n 2p "$LAB_OUT/hook-start.out")" "$flrs $((buses + 1))"
+	run cat "$LAB_OUT/hook-start.err"
+	assert_line "metis-passthrough: $CARD: no driver -> vfio-pci"
+	assert_line "metis-passthrough: $CARD: its window into memory was open, to 0x149800000"
+	assert_line "metis-passthrough: $CARD: reset (by the first of 'bus flr' that works)"
+	exited hook-again 0
+}
+
+@test "$LAB_VARIANT: the hook touches no card that somebody else has" {
+	exited hook-held 1
+	run refusal hook-held
+	assert_output --partial "$CARD is held"
+	assert_equal "$(sed -n 2p "$LAB_OUT/hook-held.out")" '0x00000001 0x49800000 0xFEE00518'
+	assert_equal "$(sed -n 1p "$LAB_OUT/hook-held.out")" "$(sed -n 3p "$LAB_OUT/hook-held.out")"
+}
+
+@test "$LAB_VARIANT: after the VM the card is silent again, and no bus master" {
+	exited hook-stop 0
+	assert_equal "$(one_line hook-stop | tr -s ' ')" '0x00000000 0x00000000 0x00000000 2'
+}
+
+@test "$LAB_VARIANT: a card that does not come back is refused, and comes back by a better reset" {
+	exited hook-wedged 1
+	run refusal hook-wedged
+	assert_output --partial "$CARD has no running firmware 15 s after its reset"
+	exited hook-unwedged 0
+	assert_equal "$(one_line hook-unwedged)" 'bus flr'
+}
+
+@test "$LAB_VARIANT: a dead card is refused, and a second hook that comes while the first one waits" {
+	exited hook-dead 1
+	run grep 'is not started: ' "$LAB_OUT/hook-dead.err"
+	assert_line --index 0 --partial "$CARD: another run of this program works on it"
+	assert_line --index 1 --partial 'all zeros'
+	assert_equal "$(one_line hook-dead)" 3
+}
