@@ -136,6 +136,11 @@ static const char *const verbs[] = {
 static enum mp_engine_result transfer(struct mp_selftest *test,
 	enum mp_direction direction, uint64_t iova, size_t size, GError **error)
 {
+	/* Bus mastering is off by now; whoever pressed Ctrl-C does not wait for the rest. */
+	if (mp_selftest_interrupted()) {
+		g_set_error(error, MP_ERROR, MP_ERROR_IO, "stopped by a signal");
+		return MP_ENGINE_TIMEOUT;
+	}
 	return direction == MP_DEVICE_READS
 		       ? test->engine->read_host(test->state, iova, size, error)
 		       : test->engine->write_host(test->state, iova, size, error);

@@ -406,6 +406,7 @@ static enum mp_engine_result fake_read(void *state G_GNUC_UNUSED, uint64_t iova,
 {
 	if (world.lie == HANGS)
 		return MP_ENGINE_TIMEOUT;
+	world.reads++;
 	access_memory(iova, size, false);
 	if (world.raise_signal)
 		raise(world.raise_signal);
@@ -546,7 +547,7 @@ GPtrArray *world_run(const char *glob, unsigned rounds, bool isolation, GError *
 	const char *way = NULL;
 
 	write_config();
-	world.quiesced = world.quieted = world.closed = 0;
+	world.reads = world.quiesced = world.quieted = world.closed = 0;
 	world.dead = false;
 	if (!world.bits)
 		world.bits = 64;

@@ -75,7 +75,7 @@ struct world {
 	const char *kernel;
 	GString *log;
 	bool dead;
-	unsigned quiesced, quieted, closed;
+	unsigned reads, quiesced, quieted, closed;
 	bool loud;         /* the device does not become quiet */
 	unsigned messages; /* that were sent to a vector that is on */
 	int raise_signal;

@@ -158,6 +158,14 @@ static void test_signal(void **state G_GNUC_UNUSED)
 	world.raise_signal = 0;
 	assert_int_equal(results->len, 0);
 	assert_string_equal(error->message, "interrupted; the device was quieted");
+	/* The case did not go on with what it had before it. */
+	g_clear_error(&error);
+	g_clear_pointer(&results, g_ptr_array_unref);
+	world.raise_signal = SIGTERM;
+	results = world_run("dma-patterns", 1, true, &error);
+	world.raise_signal = 0;
+	assert_string_equal(error->message, "interrupted; the device was quieted");
+	assert_int_equal(world.reads, 1);
 }
 
 /* A device that does not become quiet is told of, whatever else was found. */
