@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vfio-kernel.h - the part of a kernel that src/vfio opens a device by, in a few lines, for
+ * unit tests. Its calls are those of --wrap; its files are real (memory or /dev/null), so that
+ * a leak of them can be counted.
+ */
+#ifndef MP_VFIO_KERNEL_H
+#define MP_VFIO_KERNEL_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BDF   "0000:01:00.0"
+#define GROUP 7
+
+struct kernel {
+	bool container, type1, group, iommu, file; /* what this host offers */
+	bool resets;
+	unsigned long fail; /* this call fails with fail_errno; 0: none */
+	int fail_errno;
+	unsigned fail_at, calls; /* or the call of this number, from 1 on */
+	bool deaf;               /* writes to configuration space are lost */
+	unsigned minor;          /* of the device's file */
+	uint32_t ranges;
+	uint64_t alignment;
+	unsigned flags; /* of the last mapping */
+	/* State. */
+	int device, iommu_fd, container_fd, group_fd;
+	bool bound, joined, attached, ioas;
+	unsigned mapped;
+	GString *order; /* of what was done */
+};
+extern struct kernel kernel;
+
+/* What root of a host mp_root_open(NULL) gives. */
+extern const char *kernel_sysroot;
+
+/* The device's command register, as it is. */
+uint16_t kernel_command(void);
+
+#endif
