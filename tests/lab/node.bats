@@ -247,23 +247,41 @@ verdicts_of() {
 	json "$LAB_OUT/selftest.out" 'any(.results[]; .case == "dma-iova-top" and (.summary | contains($top)))' --arg top "$selftest_top"
 }
 
-@test "$LAB_VARIANT: what the self-test says of the kernel's log is in it" {
-	[ "$selftest" != refused ] || skip 'it was refused here'
+# log_is_real NAME: what that self-test brings as lines of the kernel's log is there, and there are some.
+log_is_real() {
 	local line
 	if [[ " ${selftest_fails[*]} " != *' isolation-write-unmapped '* ]]; then
-		json "$LAB_OUT/selftest.out" '[.results[] | select(.case | startswith("isolation-")) | .evidence[]
+		json "$LAB_OUT/$1.out" '[.results[] | select(.case | startswith("isolation-")) | .evidence[]
 			| select(.source == "kernel log")] | length >= 3'
 	fi
 	while read -r line; do
 		run grep -F -- "$line" "$LAB_OUT/dmesg"
 		assert_success
-	done < <(jq -r '.results[].evidence[] | select(.source == "kernel log") | .value' "$LAB_OUT/selftest.out")
+	done < <(jq -r '.results[].evidence[] | select(.source == "kernel log") | .value' "$LAB_OUT/$1.out")
+}
+
+@test "$LAB_VARIANT: what the self-test says of the kernel's log is in it" {
+	[ "$selftest" != refused ] || skip 'it was refused here'
+	local name
+	log_is_real selftest
+	for name in self-nvme cdev self-cdev; do
+		[ ! -s "$LAB_OUT/$name.out" ] || log_is_real "$name"
+	done
 }
 
 @test "$LAB_VARIANT: the self-test leaves nothing behind" {
-	# Not bus mastering (4), not a VFIO file of some process, and the driver that it was with.
-	run tr -s ' \n' ' ' <"$LAB_OUT/selftest-left.out"
-	assert_output --regexp '^ ?[0-3] 0 vfio-pci ?$'
+	local name
+	# Not bus mastering (4), not a VFIO file of some process, not another driver, not a byte of configuration space.
+	for name in selftest cdev; do
+		assert_equal "$(one_line "$name-left")" 'command 3 files 0 driver vfio-pci override (null) config as before'
+	done
+	for name in self-nvme self-cdev; do
+		assert_equal "$(one_line "$name-left")" 'command 3 files 0 driver vfio-pci override vfio-pci config as before'
+	done
+	run tail -n 1 "$LAB_OUT/selftest-found.out"
+	assert_output 'config of 256 bytes'
+	run tail -n 1 "$LAB_OUT/nvme-found.out"
+	assert_output 'config of 4096 bytes'
 }
 
 @test "$LAB_VARIANT: a signal ends the self-test, and the device with it" {
@@ -271,8 +289,89 @@ verdicts_of() {
 	exited selftest-term 3
 	run cat "$LAB_OUT/selftest-term.err"
 	assert_output --partial interrupted
-	run tail -n 1 "$LAB_OUT/selftest-term.out"
-	assert_output --regexp '^ +[0-3]$'
+	assert_equal "$(one_line selftest-term)" 'command 3 files 0 driver vfio-pci override (null) config as before'
+}
+
+# has_cdev: this node's kernel gives each device a file of its own.
+has_cdev() {
+	[[ " ${ways[*]} " == *' cdev '* ]]
+}
+
+@test "$LAB_VARIANT: the self-test goes in by group, unless it is told otherwise" {
+	[ "$selftest" != refused ] || skip 'it was refused here'
+	json "$LAB_OUT/selftest.out" '.way == "group"'
+}
+
+@test "$LAB_VARIANT: by cdev it finds the same, or says why there is no such way" {
+	if [ "$selftest" = refused ]; then
+		exited cdev 3
+		run cat "$LAB_OUT/cdev.err"
+		assert_output --partial "$EDU: the kernel refuses it to VFIO, which it does without interrupt remapping"
+		return
+	fi
+	if ! has_cdev; then
+		exited cdev 3
+		run cat "$LAB_OUT/cdev.err"
+		assert_output --partial "$EDU: the kernel has no file of its own for it: it is older than 6.6"
+		return
+	fi
+	fits selftest "$LAB_OUT/cdev.out"
+	json "$LAB_OUT/cdev.out" '.way == "cdev" and .options.cases == null'
+	exited cdev "$(cat "$LAB_OUT/selftest.rc")"
+	run diff <(verdicts_of selftest) <(verdicts_of cdev)
+	assert_output ''
+	# The IOMMU is one, so are its limits.
+	json "$LAB_OUT/cdev.out" 'any(.results[]; .case == "dma-iova-top" and (.summary | contains($top)))' --arg top "$selftest_top"
+}
+
+@test "$LAB_VARIANT: by cdev the neighbour proves the same" {
+	[ "$iommu_unit" != ivhd0 ] || skip "QEMU's AMD IOMMU translates nothing behind a port"
+	if [ "$selftest" = refused ] || ! has_cdev; then
+		exited self-cdev 3
+		run cat "$LAB_OUT/self-cdev.err"
+		assert_output --regexp "$NVME: (the kernel has no file of its own for it|.* without interrupt remapping)"
+		return
+	fi
+	exited self-cdev 0
+	fits selftest "$LAB_OUT/self-cdev.out"
+	json "$LAB_OUT/self-cdev.out" '.way == "cdev" and .verdict == "passed"'
+	run diff <(verdicts_of self-nvme) <(verdicts_of self-cdev)
+	assert_output ''
+}
+
+@test "$LAB_VARIANT: while it runs by cdev nobody gets in by either way, and Ctrl-C ends it" {
+	[ "$selftest" != refused ] && has_cdev || skip 'there is no such run here'
+	exited cdev-int 3
+	run cat "$LAB_OUT/cdev-int.err"
+	assert_line --partial interrupted
+	assert_equal "$(grep -cE "$EDU: in use: /dev/vfio/devices/vfio[0-9]+ is open in metis-[a-z]+ \(pid [0-9]+\)" <<<"$output")" 2
+	assert_equal "$(one_line cdev-int)" \
+		'cdev: 3 group: 3 command 3 files 0 driver vfio-pci override (null) config as before'
+}
+
+@test "$LAB_VARIANT: by cdev it is not begun either while somebody has the group" {
+	exited cdev-used 3
+	run cat "$LAB_OUT/cdev-used.err"
+	if has_cdev; then
+		assert_output --regexp "$EDU: in use: .*sh \(pid [0-9]+\)"
+	else
+		assert_output --partial "$EDU: the kernel has no file of its own for it"
+	fi
+}
+
+@test "$LAB_VARIANT: where there is no container it goes by cdev, or says that there is no way" {
+	if [ "$selftest" != refused ] && has_cdev; then
+		exited cdev-auto 0
+		json "$LAB_OUT/cdev-auto.out" '.way == "cdev" and .verdict == "passed"'
+		return
+	fi
+	exited cdev-auto 3
+	run cat "$LAB_OUT/cdev-auto.err"
+	if has_cdev; then
+		assert_output --partial 'without interrupt remapping'
+	else
+		assert_output --regexp "$EDU: this host offers no way into VFIO: by group: /dev/vfio/vfio: is not there.*; by cdev: "
+	fi
 }
 
 @test "$LAB_VARIANT: a device that does not transfer fails the self-test" {

@@ -73,7 +73,7 @@ apt_release() {
 }
 
 # apt_sources [SUITE [TYPE...]]: this machine's sources of its own release, as lines of a sources.list; or of SUITE, which the
-# same mirrors have. Its others (Proxmox', backports) are not for the node.
+# same mirrors have (SUITE-backports has neither updates nor security). Its others (Proxmox', backports) are not for the node.
 apt_sources() {
 	local release suite type
 	release=$(apt_release) suite=${1:-}
@@ -82,7 +82,7 @@ apt_sources() {
 		# shellcheck disable=SC2016 # apt's
 		apt-get indextargets --format '$(CREATED_BY) $(REPO_URI) $(RELEASE) $(COMPONENT)' |
 			awk -v name="$release" -v suite="${suite:-$release}" -v type="$type" '$1 == "Packages" && $4 == "main" &&
-				($3 == name || $3 == name "-updates" || $3 == name "-security") {
+				($3 == name || suite !~ /-/ && ($3 == name "-updates" || $3 == name "-security")) {
 					print type, $2, suite substr($3, length(name) + 1), $4 }' | sort -u
 	done
 }

@@ -40,6 +40,6 @@ cached() {
 # Old entries, and what a killed build left. An entry in use was touched a moment ago, so it is not old.
 cache_prune() {
 	find "$LAB_CACHE" -mindepth 1 -maxdepth 1 -type d -name 'tmp.*' -mmin +1440 -exec rm -rf {} +
-	find "$LAB_CACHE" -mindepth 1 -maxdepth 1 -type d ! -name locks ! -name apt ! -name 'tmp.*' \
+	find "$LAB_CACHE" -mindepth 1 -maxdepth 1 -type d ! -name locks ! -name 'apt*' ! -name 'tmp.*' \
 		-mtime "+$LAB_CACHE_DAYS" -exec rm -rf {} +
 }

@@ -1,10 +1,14 @@
 # shellcheck shell=bash
 # The node's ingredients: kernel, initramfs, QEMU's command line. Wants lab.sh, cache.sh, apt.sh and elf.sh.
 
-# node_kernel: path of the unpacked kernel, the one that this machine's apt would install. Without network or lists
-# the newest that is in the cache does.
+# node_kernel [debian|iommufd]: path of the unpacked kernel, the one that this machine's apt would install. Without network or
+# lists the newest that is in the cache does. Or one with iommufd, see build/kernel-iommufd.
 node_kernel() {
 	local lists found entry
+	[ "${1:-debian}" = debian ] || {
+		node_kernel_iommufd
+		return
+	}
 	for lists in machine private; do
 		apt_lists "$lists"
 		found=$(apt_kernel) || continue
@@ -23,11 +27,32 @@ node_kernel() {
 	printf '%s\n' "$entry"
 }
 
+# node_kernel_iommufd: a 6.12 in packages that this machine can use to build modules.
+node_kernel_iommufd() {
+	local suite found entry
+	case $(apt_release) in
+	bookworm) suite=bookworm-backports ;;
+	*) suite=trixie ;;
+	esac
+	apt_lists "$suite"
+	if found=$(apt_kernel); then
+		# shellcheck disable=SC2086 # package and version
+		cached "iommufd-${found#* }-$(digest "$LAB_DIR/build/kernel" "$LAB_DIR/build/kernel-iommufd")" \
+			"$LAB_LIMIT_SYSTEM" "$LAB_DIR/build/kernel-iommufd" "$suite" $found && return
+	fi
+	entry=$(find "$LAB_CACHE" -maxdepth 1 -type d -name 'iommufd-*' -printf '%T@ %p\n' 2>/dev/null |
+		sort -n | tail -n 1 | cut -d' ' -f2-)
+	[ -n "$entry" ] || die "no kernel with iommufd: neither from Debian's $suite nor in the cache"
+	say "taking ${entry##*/}, which is in the cache"
+	printf '%s\n' "$entry"
+}
+
 # node_base KERNEL: path of the initramfs that all runs share.
 node_base() {
 	local entry
 	entry=$(cached "base-$(cat "$1/release")-$(digest "$LAB_DIR/build/base" "$LAB_DIR/lib/elf.sh" "$LAB_DIR/node/init" \
-		"$LAB_DIR"/node/metis-* "$1/vmlinuz" "$(command -v busybox)" "$(command -v kmod)" /usr/share/misc/pci.ids)" \
+		"$LAB_DIR"/node/metis-* "$LAB_DIR/node/left" "$1/vmlinuz" "$1/config" "$(command -v busybox)" "$(command -v kmod)" \
+		/usr/share/misc/pci.ids)" \
 		"$LAB_LIMIT_BUILD" "$LAB_DIR/build/base" "$1") || die 'cannot build the initramfs'
 	printf '%s\n' "$entry/base.cpio"
 }

@@ -1,5 +1,8 @@
 # shellcheck shell=bash disable=SC2034
 # Intel VT-d without interrupt remapping, as with a firmware that leaves it off: DMA is isolated, interrupts are not.
+# With a kernel that could be entered by either way, and refuses both.
+linux=iommufd
+ways=(group cdev)
 iommu=(-device 'intel-iommu,intremap=off,caching-mode=on')
 cpu='max,vendor=GenuineIntel'
 cmdline=(intel_iommu=on iommu=pt)
