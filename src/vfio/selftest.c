@@ -69,7 +69,7 @@ void mp_case_result_free(struct mp_case_result *result)
 
 /* --- signals: no DMA goes on while the process dies --- */
 
-static const int wishes[] = { SIGINT, SIGTERM, SIGHUP };
+static const int wishes[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 static volatile sig_atomic_t interrupted;
 

@@ -292,6 +292,12 @@ log_is_real() {
 	assert_equal "$(one_line selftest-term)" 'command 3 files 0 driver vfio-pci override (null) config as before'
 }
 
+@test "$LAB_VARIANT: a self-test that crashes or is killed leaves nothing behind either" {
+	[ "$selftest" != refused ] || skip 'it was refused here'
+	local left='command 3 files 0 driver vfio-pci override (null) config as before'
+	assert_equal "$(one_line selftest-dies)" "SEGV 139 $left KILL 137 $left"
+}
+
 # has_cdev: this node's kernel gives each device a file of its own.
 has_cdev() {
 	[[ " ${ways[*]} " == *' cdev '* ]]
