@@ -89,7 +89,7 @@ static void put_answer(struct mp_page *page, const struct mp_selftest_report *re
 static const char *way_text(const char *way)
 {
 	return g_strcmp0(way, "cdev") == 0 ? "cdev: a file of its own, by /dev/iommu"
-					: "group: its IOMMU group, by /dev/vfio/vfio";
+					   : "group: its IOMMU group, by /dev/vfio/vfio";
 }
 
 static void put_subjects(struct mp_page *page, const struct mp_selftest_report *report)

@@ -14,7 +14,7 @@ export LC_ALL=C.UTF-8 PATH LAB_CACHE
 # Seconds. Roughly ten times what a two-core machine takes, so that a limit means "it hangs".
 LAB_LIMIT_DOWNLOAD=${LAB_LIMIT_DOWNLOAD:-600}
 LAB_LIMIT_BUILD=${LAB_LIMIT_BUILD:-300}
-LAB_LIMIT_BOOT=${LAB_LIMIT_BOOT:-400}
+LAB_LIMIT_BOOT=${LAB_LIMIT_BOOT:-600}
 LAB_LIMIT_COMMAND=${LAB_LIMIT_COMMAND:-120}
 # The whole node: to make its system, and all of its boots.
 LAB_LIMIT_SYSTEM=${LAB_LIMIT_SYSTEM:-1800}
