@@ -20,6 +20,24 @@ struct path {
 	size_t offset; /* in both */
 };
 
+/* What a transfer leaves in none of its bytes: a random one may be that of a guard. */
+static void invert(const struct path *path, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		path->to->memory[path->offset + i] =
+			(uint8_t)~path->from->memory[path->offset + i];
+}
+
+static bool is_inverted(const struct path *path, size_t size)
+{
+	const volatile uint8_t *to = path->to->memory + path->offset;
+
+	for (size_t i = 0; i < size; i++)
+		if ((to[i] ^ path->from->memory[path->offset + i]) != 0xff)
+			return false;
+	return true;
+}
+
 /* Nothing of the verdict is the device's: what left FROM has to be in TO, and only there. */
 static bool carry(struct mp_selftest *test, struct mp_case_result *result,
 	const struct path *path, size_t size)
@@ -28,6 +46,7 @@ static bool carry(struct mp_selftest *test, struct mp_case_result *result,
 	size_t where;
 
 	mp_buffer_guard(path->to);
+	invert(path, size);
 	for (size_t at = 0; at < size; at += MIN(most, size - at)) {
 		size_t step = MIN(most, size - at);
 
@@ -40,7 +59,10 @@ static bool carry(struct mp_selftest *test, struct mp_case_result *result,
 				MP_IOVA_TO + path->offset + at, step))
 			return false;
 	}
-	if (mp_buffer_guarded(path->to, 0, path->to->size, &where)) {
+	if (is_inverted(path, size) &&
+		mp_buffer_guarded(path->to, 0, path->offset, &where) &&
+		mp_buffer_guarded(
+			path->to, path->offset + size, path->to->size, &where)) {
 		mp_case_fail(result,
 			"Its transfers are dropped without a word: by the card, or by bus "
 			"mastering that something takes away.",
