@@ -284,6 +284,8 @@ static void G_GNUC_PRINTF(1, 2) log_line(const char *format, ...)
 
 static const char *source(void)
 {
+	if (world.lie == IS_LOGGED_AS_NOBODY)
+		return "ff:1f.7";
 	return world.lie == IS_LOGGED_AS_ANOTHER ? "01:00.1" : "01:00.0";
 }
 

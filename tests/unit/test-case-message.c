@@ -103,6 +103,10 @@ static void test_kernel(void **state G_GNUC_UNUSED)
 /* QEMU's edu: blocked and logged, but as nobody's. Only an engine that says so may. */
 static void test_anonymous(void **state G_GNUC_UNUSED)
 {
+	world_assert_says(
+		IS_LOGGED_AS_NOBODY, FREED, MP_CASE_FAIL, "not refused, or not logged");
+	world_assert_says(
+		IS_LOGGED_AS_NOBODY, COMPAT, MP_CASE_FAIL, "not refused, or not logged");
 	world.anonymous = true;
 	world_assert_says(HONEST, FREED, MP_CASE_PASS, "the log does not tell");
 	assert_evidence(FREED, "kernel log", "Request device [ff:1f.7] fault index 0x23");
