@@ -423,6 +423,8 @@ bool fake_host_read(struct mp_vfio *vfio, uint64_t iova, void *data, size_t size
 			return false;
 		}
 		((uint8_t *)data)[i] = *at;
+		if (vfio->spoil == FAKE_FLIPPED_IN && i == size / 2)
+			((uint8_t *)data)[i] ^= 0x10;
 	}
 	return true;
 }

@@ -50,6 +50,7 @@ enum fake_spoil {
 	FAKE_STAYS_MAPPED,  /* what was unmapped last at an address is still there */
 	FAKE_NO_MASTER_BIT, /* bus mastering does not matter */
 	FAKE_FLIPPED,       /* a bit of what the device writes changes on its way */
+	FAKE_FLIPPED_IN,    /* ... of what it reads */
 	FAKE_MASKED,        /* no vector is signalled */
 	FAKE_MOVED,         /* each vector is signalled as the next one */
 	FAKE_SILENT,        /* the kernel logs no faults */

@@ -248,14 +248,24 @@ static void test_mappings(void **state G_GNUC_UNUSED)
 
 static void test_data(void **state G_GNUC_UNUSED)
 {
-	/* On the way of writes; what the device has read is looked at in the device. */
-	SPOILS(FAKE_FLIPPED, { "dma-write", "" }, { "dma-patterns", "" },
-		{ "dma-iova-low", "" }, { "dma-iova-above-4g", "" },
-		{ "dma-iova-forum", "" }, { "dma-iova-top", "" }, { "dma-scattered", "" },
+	/* What the device has read is looked at in the device. */
+	SPOILS(FAKE_FLIPPED, { "dma-write", "wrote others back" }, { "dma-patterns", "" },
+		{ "dma-iova-low", "wrote others back" },
+		{ "dma-iova-above-4g", "wrote others back" },
+		{ "dma-iova-forum", "wrote others back" },
+		{ "dma-iova-top", "wrote others back" }, { "dma-scattered", "" },
 		{ "isolation-write-unmapped", "wrote others back" },
 		{ "isolation-write-readonly", "wrote others back" },
 		{ "isolation-read-unmapped", "wrote others back" },
 		{ "isolation-teardown", "wrote others back" });
+	SPOILS(FAKE_FLIPPED_IN, { "dma-read", "has others" },
+		{ "dma-write", "has others" }, { "dma-patterns", "" },
+		{ "dma-iova-low", "has others" }, { "dma-iova-above-4g", "has others" },
+		{ "dma-iova-forum", "has others" }, { "dma-iova-top", "has others" },
+		{ "dma-scattered", "" }, { "isolation-write-unmapped", "has others" },
+		{ "isolation-write-readonly", "has others" },
+		{ "isolation-read-unmapped", "has others" },
+		{ "isolation-teardown", "has others" });
 }
 
 static void test_vectors(void **state G_GNUC_UNUSED)
