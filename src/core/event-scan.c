@@ -20,7 +20,7 @@
 #endif
 
 #define BUCKETS 8
-#define PLACES  4
+#define PLACES  4 /* bytes: a quad */
 
 struct word {
 	const char *text;
@@ -112,12 +112,16 @@ static const struct word words[] = {
 static uint8_t low[PLACES][16], high[PLACES][16];
 /* Indexes of words by bucket, counted from 1, ended by 0. */
 static uint8_t members[BUCKETS][G_N_ELEMENTS(words) + 1];
+/* The four bytes of each word, to be compared at once. */
+static uint32_t quads[G_N_ELEMENTS(words)];
 static bool ready, wide;
 
 static void prepare(void)
 {
 	for (size_t i = 0, n[BUCKETS] = { 0 }; i < G_N_ELEMENTS(words); i++)
 		members[words[i].bucket][n[words[i].bucket]++] = (uint8_t)(i + 1);
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+		memcpy(&quads[i], words[i].text + words[i].at, sizeof(*quads));
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
 		for (int place = 0; place < PLACES; place++) {
 			uint8_t byte = (uint8_t)words[i].text[words[i].at + place];
@@ -150,13 +154,16 @@ const char *const *mp_event_scan_words(void)
 static const char *confirm(
 	const char *start, const char *at, const char *end, unsigned buckets)
 {
+	uint32_t quad;
+
+	memcpy(&quad, at, sizeof(quad));
 	for (; buckets; buckets &= buckets - 1) {
 		const uint8_t *member = members[__builtin_ctz(buckets)];
 
 		for (; *member; member++) {
 			const struct word *word = &words[*member - 1];
 
-			if (at - start >= word->at &&
+			if (quad == quads[*member - 1] && at - start >= word->at &&
 				end - at >= word->length - word->at &&
 				!memcmp(at - word->at, word->text, word->length))
 				return at - word->at;
