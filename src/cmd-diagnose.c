@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "core/diagnose.h"
 #include "core/event-time.h"
+#include "core/iommu.h"
 #include "core/klog.h"
 #include "core/pci.h"
 #include "core/profile.h"
@@ -143,36 +144,42 @@ static bool read_kernel_log(
 	return true;
 }
 
+struct journal {
+	struct mp_event_parser *parser;
+	size_t bytes;
+};
+
 static bool feed(void *user, const char *data, size_t size)
 {
-	mp_event_parser_feed(user, data, size);
-	return !mp_interrupted();
+	struct journal *journal = user;
+
+	mp_event_parser_feed(journal->parser, data, size);
+	journal->bytes += size;
+	return true;
 }
 
 /* By trusted fields only: what a program wrote under the kernel's name stays out. */
-static bool read_journal(
-	struct mp_event_parser *parser, const struct intake *intake, GError **error)
+static bool read_journal(struct mp_event_parser *parser, GError **error)
 {
 	g_autofree char *boot = g_strdup_printf("--boot=%s", opt_boot);
-	g_autofree char *since = g_strdup_printf(
-		"--since=@%" G_GINT64_FORMAT, intake->filter ? intake->since : 0);
-	g_autofree char *directory = g_build_filename(
-		"--directory", opt_sysroot ? opt_sysroot : "", "var/log/journal", NULL);
-	const char *args[] = { boot, since, "--output=short-unix", "--no-pager",
-		"--quiet", "_TRANSPORT=kernel", NULL, NULL };
+	g_autofree char *directory = g_strdup_printf(
+		"--directory=%s/var/log/journal", opt_sysroot ? opt_sysroot : "");
+	bool elsewhere = opt_sysroot && strcmp(opt_sysroot, "/") != 0;
+	const char *args[] = { boot, "--output=short-unix", "--no-pager", "--quiet",
+		"_TRANSPORT=kernel", elsewhere ? directory : NULL, NULL };
+	struct journal journal = { parser, 0 };
 	struct mp_program_run run = {
 		.program = MP_PROGRAM_JOURNALCTL,
 		.args = args,
 		.input = -1,
 		.sink = feed,
-		.user = parser,
+		.user = &journal,
 	};
 
-	if (opt_sysroot && strcmp(opt_sysroot, "/") != 0) {
-		directory[strlen("--directory")] = '=';
-		args[6] = directory;
-	}
 	mp_programs_run(&run, 1, JOURNAL_SECONDS);
+	/* A journal that is not there is no journal without faults. */
+	if (!run.problem && !journal.bytes)
+		run.problem = g_strdup("it has no message of the kernel");
 	if (!run.problem)
 		return true;
 	g_set_error(error, MP_ERROR, MP_ERROR_IO, "journal of boot %s: cannot read: %s",
@@ -225,7 +232,7 @@ static bool read_log(
 {
 	g_autoptr(mp_event_parser) parser = mp_event_parser_new(take, intake);
 	bool done = file         ? read_file(parser, file, error)
-		    : opt_boot   ? read_journal(parser, intake, error)
+		    : opt_boot   ? read_journal(parser, error)
 		    : opt_follow ? follow(parser, error)
 				 : read_kernel_log(parser, root, error);
 
@@ -294,6 +301,8 @@ static int diagnose(const char *file, const struct mp_render_ops *ops,
 		.vm = vm,
 		.device = opt_device,
 		.profile = profile,
+		.cut_off = !file && !opt_boot && !opt_follow && host->iommu &&
+			   !host->iommu->log.complete,
 	};
 
 	diagnosis = mp_diagnose(&input, error);

@@ -104,9 +104,6 @@ static void put_problems(struct mp_page *page, const struct mp_diagnosis *diagno
 	if (diagnosis->problems->len > shown)
 		mp_page_line(page, MP_FAINT, "    and %u more (--verbose shows them)",
 			diagnosis->problems->len - shown);
-	for (guint i = 0; i < diagnosis->notes->len; i++)
-		mp_page_para(page, INDENT, MP_FAINT, "Note:", LABEL,
-			diagnosis->notes->pdata[i]);
 }
 
 /* --- explanations --- */
@@ -261,6 +258,9 @@ void mp_text_diagnose(const struct mp_diagnose_report *report,
 	put_head(&page, report);
 	if (found)
 		put_problems(&page, diagnosis);
+	for (guint i = 0; i < diagnosis->notes->len; i++)
+		mp_page_para(&page, INDENT, MP_FAINT, "Note:", LABEL,
+			diagnosis->notes->pdata[i]);
 	put_hypotheses(&page, diagnosis);
 	put_missing(&page, diagnosis);
 	put_attempts(&page, diagnosis);

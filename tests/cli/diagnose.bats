@@ -187,3 +187,9 @@ best() {
 	assert_json '.problems[0].event.addresses | length' 16
 	assert_json '.problems[0].event.more_addresses' true
 }
+
+@test "a journal that is not there is no journal without faults" {
+	mkdir -p "$BATS_TEST_TMPDIR/root/sys" "$BATS_TEST_TMPDIR/root/var/log/journal"
+	metis 3 diagnose --boot 0 --sysroot "$BATS_TEST_TMPDIR/root"
+	[[ $stderr == *"journal of boot 0: cannot read: "* ]] || fail "$stderr"
+}

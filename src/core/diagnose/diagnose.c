@@ -85,7 +85,8 @@ static const struct mp_hypothesis *best_of(
 	return NULL;
 }
 
-static void append_causes(const struct mp_diagnosis *diagnosis, GString *text)
+/* ALONE: nothing was blocked, and an event of the device says itself what it is. */
+static void append_causes(const struct mp_diagnosis *diagnosis, bool alone, GString *text)
 {
 	static const enum mp_rule_topic order[] = { MP_RULE_DEVICE, MP_RULE_DMA,
 		MP_RULE_INTERRUPT };
@@ -94,14 +95,14 @@ static void append_causes(const struct mp_diagnosis *diagnosis, GString *text)
 	for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {
 		const struct mp_hypothesis *best = best_of(diagnosis, order[i]);
 
-		if (!best)
+		if (!best || (alone && best->rule->base >= 6))
 			continue;
 		g_string_append_printf(text, "%s%s %s", n ? "; " : ": ",
 			best->likelihood == MP_LIKELY ? "most likely" : "possibly",
 			best->rule->brief);
 		n++;
 	}
-	if (!n)
+	if (!n && !diagnosis->hypotheses->len)
 		g_string_append(text, "; nothing here tells why");
 }
 
@@ -123,7 +124,7 @@ void mp_diagnose_verdict(struct mp_diagnosis *diagnosis)
 			"%s was blocked by the IOMMU%s %" G_GUINT64_FORMAT " time%s",
 			diagnosis->subject, diagnosis->at_least ? " at least" : "",
 			of_subject, MP_PLURAL(of_subject));
-		append_causes(diagnosis, text);
+		append_causes(diagnosis, false, text);
 	} else {
 		const struct mp_problem *first =
 			diagnosis->problems->len ? diagnosis->problems->pdata[0] : NULL;
@@ -132,12 +133,12 @@ void mp_diagnose_verdict(struct mp_diagnosis *diagnosis)
 			first && first->who ? first->who : "",
 			first && first->who ? ": " : "",
 			first ? first->meaning : "More events than can be told apart");
-		append_causes(diagnosis, text);
+		append_causes(diagnosis, true, text);
 	}
 	diagnosis->verdict = g_string_free(text, FALSE);
 }
 
-static void add_notes(struct mp_diagnosis *diagnosis)
+static void add_notes(struct mp_diagnosis *diagnosis, bool cut_off)
 {
 	const struct mp_event_log *log = diagnosis->log;
 
@@ -153,6 +154,11 @@ static void add_notes(struct mp_diagnosis *diagnosis)
 				"name one with --device"));
 		break;
 	}
+	if (cut_off)
+		g_ptr_array_add(diagnosis->notes,
+			g_strdup(
+				"The log does not go back to the boot: what came before is "
+				"not known (--boot 0 reads the journal)"));
 	if (diagnosis->at_least)
 		g_ptr_array_add(diagnosis->notes,
 			g_strdup(
@@ -198,7 +204,7 @@ struct mp_diagnosis *mp_diagnose(const struct mp_diagnose_input *input, GError *
 		mp_problem_place(diagnosis, diagnosis->problems->pdata[i]);
 	mp_diagnose_rank(diagnosis);
 	mp_diagnose_attempts(diagnosis);
-	add_notes(diagnosis);
+	add_notes(diagnosis, input->cut_off);
 	mp_diagnose_verdict(diagnosis);
 	return g_steal_pointer(&diagnosis);
 }
