@@ -63,7 +63,7 @@ bar() {
 	assert_equal "$(fact driver)" vfio-pci
 }
 
-# Facts 6.1: what is known of the card by config space.
+# What is known of the card by config space (docs/virtual-metis.md).
 @test "$LAB_VARIANT: the card has the ids, BARs and capabilities of a Metis" {
 	local at
 	assert_equal "$(config 0 4)" 11001f9d
