@@ -143,6 +143,25 @@ static bool record(const struct mp_status_report *report, GError **error)
 	return done;
 }
 
+/* A change in the middle of being made looks like one that was broken off. */
+static bool is_at_rest(struct mp_root *root, GPtrArray *all, GError **error)
+{
+	g_autofree char *who = NULL;
+	bool open = false;
+
+	for (guint i = 0; i < all->len; i++) {
+		const struct mp_tx *tx = all->pdata[i];
+
+		open = open || tx->state == MP_TX_OPEN || tx->state == MP_TX_UNDOING;
+	}
+	who = open ? mp_journal_at_work(root) : NULL;
+	if (who)
+		g_set_error(error, MP_ERROR, MP_ERROR_BUSY,
+			"%s: %s is changing this host; wait until it has ended",
+			mp_root_name(root), who);
+	return !who;
+}
+
 static int status(const struct mp_render_ops *ops, const struct mp_render_style *style,
 	GError **error)
 {
@@ -157,7 +176,7 @@ static int status(const struct mp_render_ops *ops, const struct mp_render_style 
 		return 0;
 	/* First, because it fails for whoever may not look. */
 	all = mp_journal_load(root, error);
-	if (!all)
+	if (!all || !is_at_rest(root, all, error))
 		return 0;
 	host = mp_host_load(root, MP_TOPIC_ALL, error);
 	if (!host)

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/fact.h"
@@ -390,4 +391,27 @@ GPtrArray *mp_journal_load(struct mp_root *root, GError **error)
 	}
 	g_ptr_array_sort(all, by_number);
 	return g_steal_pointer(&all);
+}
+
+/* The lock's file keeps the name of who held it last: is that process there, and ours? */
+char *mp_journal_at_work(struct mp_root *root)
+{
+	g_autofree char *text = NULL;
+	g_autofree char *path = NULL;
+	g_autofree char *comm = NULL;
+	g_auto(GStrv) words = NULL;
+	uint64_t pid;
+
+	if (mp_root_read(root, MP_PATH_JOURNAL "/lock", MP_READ_ATTR, &text, NULL) < 0)
+		return NULL;
+	words = g_strsplit(g_strchomp(text), " ", 2);
+	if (!words[0] || !words[1] || !mp_parse_uint(words[0], 10, &pid))
+		return NULL;
+	path = g_strdup_printf("proc/%" PRIu64 "/comm", pid);
+	/* TASK_COMM_LEN cuts it after 15 characters. */
+	if (mp_root_read(root, path, MP_READ_ATTR, &comm, NULL) < 0 ||
+		!g_str_has_prefix(g_strchomp(comm), "metis-passthrou"))
+		return NULL;
+	g_autofree char *name = mp_clean_text(words[1], strlen(words[1]));
+	return g_strdup_printf("process %" PRIu64 " (%s)", pid, name);
 }

@@ -63,6 +63,12 @@ const char *mp_tx_state_name(enum mp_tx_state state);
 /* All transactions of ROOT, the oldest first (struct mp_tx, owned by the array). None: an
  * empty array. Reads only, needs no lock; a damaged one is an error that names it. */
 GPtrArray *mp_journal_load(struct mp_root *root, GError **error);
+/*
+ * Who is at work on ROOT now, "process 123 (metis-passthrough setup)", as far as that can be
+ * seen without touching the lock, which would make a run that begins meanwhile believe that
+ * it is taken. NULL: nobody. Caller frees.
+ */
+char *mp_journal_at_work(struct mp_root *root);
 /* The last that is in force, or NULL. Borrowed from ALL. */
 struct mp_tx *mp_journal_latest(GPtrArray *all);
 

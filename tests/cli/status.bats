@@ -177,6 +177,14 @@ kept() {
 	metis 1 status --sysroot "$tree" --format json
 	assert_schema status
 	assert_json '.findings[0].id' status-transaction
+	# While whoever makes it is still there, it is not interrupted; nothing can be said yet.
+	mkdir -p "$tree/proc/4242"
+	echo '4242 metis-passthrough setup' >"$tree/var/lib/metis-passthrough/lock"
+	echo metis-passthrou >"$tree/proc/4242/comm"
+	metis 3 status --sysroot "$tree"
+	[[ $stderr == *"$tree: process 4242 (metis-passthrough setup) is changing this host; wait until it has ended"* ]] || fail "$stderr"
+	echo bash >"$tree/proc/4242/comm"
+	metis 1 status --sysroot "$tree"
 }
 
 @test "--record leaves the report, which preflight believes for this boot only" {
