@@ -31,6 +31,7 @@
  *   0x40  doorbells    0x44  messages by the MSI capability
  *   0x48  writes to the host's memory    0x4c  reads of it
  *   0x50  power cycles    0x54  FLRs    0x58  PM resets    0x5c  bus resets
+ *   0x60  1: this QEMU's card is under AddressSanitizer
  */
 #include "qemu/osdep.h"
 #include "qemu/module.h"
@@ -48,6 +49,11 @@ struct MetisControl {
 };
 
 #define CONTROL_MAGIC 0x4c54434d
+#ifdef __SANITIZE_ADDRESS__
+#define CONTROL_SANITIZED 1
+#else
+#define CONTROL_SANITIZED 0
+#endif
 
 /* The bits of struct edma_defects and of struct firmware_options. */
 #define DEFECT(field) offsetof(struct edma_defects, field)
@@ -140,6 +146,8 @@ static uint64_t control_read(void *opaque, hwaddr address, unsigned size)
 	case 0x58:
 	case 0x5c:
 		return card->counts.resets[(address - 0x50) / 4];
+	case 0x60:
+		return CONTROL_SANITIZED;
 	default:
 		return 0;
 	}

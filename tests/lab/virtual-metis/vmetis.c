@@ -10,9 +10,6 @@
  * The properties are listed in vmetis-options.c. While the machine runs, a second device,
  * metis-control, changes them: see vmetis-control.c.
  *
- * DMA carries the function's requester id. Without it the emulated VT-d would take a message
- * of the card's DMA for one of nobody's, and would not check its source.
- *
  * The card does not reach its own BARs by DMA: QEMU refuses that (the guard of the bottom half
  * and of the registers), as a root port would.
  */
@@ -34,7 +31,6 @@
 #define METIS_REVISION 2
 #define METIS_CLASS    0x1200
 #define METIS_MSI      0x50
-#define METIS_VECTORS  32
 /* Assumed: where the other capabilities are. */
 #define METIS_PM       0x40
 #define METIS_PCIE     0x70
@@ -47,166 +43,16 @@
 
 static const uint32_t doorbells[] = { 0x010, 0x030 }; /* wr, rd */
 
-static uint64_t now_ms(void)
-{
-	return qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL);
-}
-
-static MemTxAttrs attributes(MetisState *s)
-{
-	return (MemTxAttrs){ .requester_id = pci_requester_id(PCI_DEVICE(s)) };
-}
-
-/* --- what the card does to the world --- */
-
-static bool host_read(void *user, uint64_t address, void *data, size_t size)
-{
-	MetisState *s = user;
-
-	s->counts.host_reads++;
-	return !s->link_down &&
-	       pci_dma_rw(PCI_DEVICE(s), address, data, size, DMA_DIRECTION_TO_DEVICE,
-		       attributes(s)) == MEMTX_OK;
-}
-
-static void host_write(void *user, uint64_t address, const void *data, size_t size)
-{
-	MetisState *s = user;
-
-	s->counts.host_writes++;
-	if (s->link_down)
-		return;
-	/* Posted: whatever becomes of it, the card never hears. */
-	(void)pci_dma_rw(PCI_DEVICE(s), address, (void *)data, size,
-		DMA_DIRECTION_FROM_DEVICE, attributes(s));
-}
-
-/* The place of SIZE bytes at the card's own ADDRESS; NULL: there is no memory. */
-static uint8_t *card_memory(MetisState *s, uint64_t address, size_t size)
-{
-	uint64_t offset = address - FIRMWARE_MEMORY_BASE;
-
-	if (address < FIRMWARE_MEMORY_BASE || offset >= FIRMWARE_MEMORY_SIZE ||
-		size > FIRMWARE_MEMORY_SIZE - offset)
-		return NULL;
-	return s->memory + offset;
-}
-
-static bool card_read(void *user, uint64_t address, void *data, size_t size)
-{
-	const uint8_t *place = card_memory(user, address, size);
-
-	if (!place)
-		return false;
-	memcpy(data, place, size);
-	return true;
-}
-
-static bool card_write(void *user, uint64_t address, const void *data, size_t size)
-{
-	MetisState *s = user;
-	uint8_t *place = card_memory(s, address, size);
-
-	if (!place)
-		return false;
-	memcpy(place, data, size);
-	/* Who wrote is nothing that memory knows. */
-	firmware_written(s->firmware, place - s->memory, size, now_ms());
-	return true;
-}
-
-static void kick(void *user)
-{
-	MetisState *s = user;
-
-	s->edma_busy = true;
-	qemu_bh_schedule(s->work);
-}
-
-static bool signalled(void *user, unsigned interrupt, bool aborted)
-{
-	MetisState *s = user;
-
-	return firmware_signal(s->firmware, interrupt, aborted);
-}
-
-static void send_msi(void *user, unsigned vector)
-{
-	MetisState *s = user;
-	PCIDevice *dev = PCI_DEVICE(s);
-	MSIMessage message;
-
-	if (!msi_enabled(dev) || s->link_down || vector >= METIS_VECTORS)
-		return;
-	s->counts.messages++;
-	if (vector < msi_nr_vectors_allocated(dev)) {
-		msi_notify(dev, vector);
-		return;
-	}
-	/* More than were granted: a card that does not look puts the number into the data all
-	 * the same. */
-	message = msi_get_message(dev, 0);
-	message.data |= vector;
-	msi_send_message(dev, message);
-}
-
-static void send_message(void *user, uint64_t address, uint32_t data)
-{
-	uint32_t little = cpu_to_le32(data);
-
-	host_write(user, address, &little, sizeof(little));
-}
-
-static bool msi_message(void *user, uint64_t *address, uint32_t *data)
-{
-	PCIDevice *dev = PCI_DEVICE(user);
-	MSIMessage message;
-
-	if (!msi_enabled(dev))
-		return false;
-	message = msi_get_message(dev, 0);
-	*address = message.address;
-	*data = message.data;
-	return true;
-}
-
-static unsigned msi_granted(void *user)
-{
-	return msi_nr_vectors_allocated(PCI_DEVICE(user));
-}
-
-static void firmware_edma_write(void *user, uint32_t offset, uint32_t value)
-{
-	MetisState *s = user;
-
-	edma_write(s->edma, offset, value);
-}
-
 /* --- time and resets --- */
-
-static struct firmware *new_firmware(MetisState *s)
-{
-	const struct firmware_bus bus = {
-		.user = s,
-		.host_write = host_write,
-		.msi = send_msi,
-		.message = send_message,
-		.msi_message = msi_message,
-		.msi_granted = msi_granted,
-		.edma_write = firmware_edma_write,
-	};
-
-	return firmware_new(s->memory, &s->options, &bus);
-}
 
 static void reset_inside(MetisState *s, enum firmware_reset kind)
 {
 	if (kind == FIRMWARE_POWER_ON) {
 		/* Other options may have been set since. */
 		firmware_free(s->firmware);
-		s->firmware = new_firmware(s);
+		s->firmware = metis_new_firmware(s);
 	}
-	if (firmware_reset(s->firmware, kind, now_ms()))
+	if (firmware_reset(s->firmware, kind, metis_now_ms()))
 		edma_reset(s->edma);
 	else
 		edma_reset_keep_imwr(s->edma);
@@ -234,7 +80,7 @@ static void work(void *opaque)
 	s->in_work = true;
 	if (s->edma_busy)
 		s->edma_busy = edma_run(s->edma, METIS_BUDGET);
-	next = firmware_run(s->firmware, now_ms());
+	next = firmware_run(s->firmware, metis_now_ms());
 	s->in_work = false;
 
 	for (kind = FIRMWARE_RESET_BUS; kind >= FIRMWARE_POWER_ON; kind--) {
@@ -252,7 +98,8 @@ static void work(void *opaque)
 	if (next == UINT64_MAX)
 		return;
 	/* Not in this very moment again, and not beyond what the clock can tell. */
-	at = MIN(MAX(next, now_ms() + 1), (uint64_t)INT64_MAX / SCALE_MS) * SCALE_MS;
+	at = MIN(MAX(next, metis_now_ms() + 1), (uint64_t)INT64_MAX / SCALE_MS) *
+	     SCALE_MS;
 	timer_mod(s->later, at);
 }
 
@@ -377,7 +224,7 @@ static void memory_write(void *opaque, hwaddr address, uint64_t value, unsigned 
 	if (hidden(s, &unused))
 		return;
 	stn_le_p(s->memory + address, size, value);
-	firmware_written(s->firmware, address, size, now_ms());
+	firmware_written(s->firmware, address, size, metis_now_ms());
 	qemu_bh_schedule(s->work);
 }
 
@@ -470,15 +317,6 @@ static void metis_exit(PCIDevice *dev)
 static void metis_realize(PCIDevice *dev, Error **errp)
 {
 	MetisState *s = METIS(dev);
-	const struct edma_bus bus = {
-		.user = s,
-		.host_read = host_read,
-		.host_write = host_write,
-		.card_read = card_read,
-		.card_write = card_write,
-		.kick = kick,
-		.signalled = signalled,
-	};
 
 	if (!metis_configure(s, errp) || !add_capabilities(s, dev, errp))
 		return;
@@ -488,8 +326,8 @@ static void metis_realize(PCIDevice *dev, Error **errp)
 	pci_set_word(dev->config + PCI_SUBSYSTEM_ID, s->device_id);
 
 	s->memory = g_malloc0(FIRMWARE_MEMORY_SIZE);
-	s->edma = edma_new(&bus);
-	s->firmware = new_firmware(s);
+	s->edma = metis_new_edma(s);
+	s->firmware = metis_new_firmware(s);
 	s->work = qemu_bh_new_guarded(work, s, &DEVICE(dev)->mem_reentrancy_guard);
 	s->later = timer_new_ns(QEMU_CLOCK_VIRTUAL, time_passed, s);
 	s->reset_kind = FIRMWARE_RESET_BUS;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vmetis.h - QEMU's side of the virtual card: what its files share. vmetis.c is the PCI function,
- * vmetis-options.c its properties, vmetis-control.c the device by which a test changes the card
- * while it runs.
+ * vmetis.h - QEMU's side of the virtual card: what its files share. vmetis.c is the PCI
+ * function, vmetis-bus.c what it does to the world, vmetis-options.c its properties,
+ * vmetis-control.c the device by which a test changes the card while it runs.
  */
 #ifndef VIRTUAL_METIS_VMETIS_H
 #define VIRTUAL_METIS_VMETIS_H
 
 #include "hw/pci/pci_device.h"
+#include "hw/qdev-properties.h"
 #include "edma.h"
 #include "firmware.h"
 
@@ -62,6 +63,14 @@ struct MetisState {
 	uint16_t device_id;
 	uint64_t serial;
 };
+
+#define METIS_VECTORS 32 /* facts 6.1 */
+
+/* vmetis-bus.c: the two blocks, wired to S. NULL: out of memory. */
+struct edma *metis_new_edma(MetisState *s);
+struct firmware *metis_new_firmware(MetisState *s);
+/* The machine's clock, which is the firmware's. */
+uint64_t metis_now_ms(void);
 
 /* vmetis-options.c */
 extern const Property metis_properties[];
