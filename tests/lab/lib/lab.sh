@@ -31,6 +31,15 @@ die() {
 	exit 3
 }
 
+# kill_tree PID: ends it, and whatever it has started.
+kill_tree() {
+	local child
+	for child in $(pgrep -P "$1"); do
+		kill_tree "$child"
+	done
+	kill "$1" 2>/dev/null || true
+}
+
 # need PROGRAM PACKAGE ...: every program that is missing is named with the package that brings it.
 need() {
 	local missing=''

@@ -82,7 +82,10 @@ node_payload() {
 node_qemu() {
 	local program=qemu-system-x86_64
 	# shellcheck disable=SC2154 # from the variant
-	[ "$emulator" = debian ] || program=$(qemu_metis)/qemu || exit
+	case $emulator in
+	metis) program=$(qemu_metis)/qemu || exit ;;
+	metis-asan) program=$(qemu_metis asan)/qemu || exit ;;
+	esac
 	truncate -s 64M "$1/out.raw"
 	truncate -s 16M "$1/nvme.raw"
 	# shellcheck disable=SC2034 # for the caller

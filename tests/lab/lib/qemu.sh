@@ -32,20 +32,20 @@ qemu_tree() {
 	printf '%s\n' "$entry"
 }
 
-# qemu_metis: path of the QEMU with the virtual Metis, a directory that can be taken elsewhere as a whole: PATH/qemu starts
+# qemu_metis [asan]: path of the QEMU with the virtual Metis, a directory that can be taken elsewhere as a whole: PATH/qemu starts
 # it, its firmware and libraries lie beside. LAB_QEMU, where it is set, is such a directory.
-# LAB_QEMU_ASAN=1: the card under AddressSanitizer.
+# asan: the card under AddressSanitizer.
 qemu_metis() {
 	local tree entry
-	[ -z "${LAB_QEMU:-}" ] || {
+	[ $# -gt 0 ] || [ -z "${LAB_QEMU:-}" ] || {
 		[ -x "$LAB_QEMU/qemu" ] || die "LAB_QEMU=$LAB_QEMU has no executable qemu"
 		printf '%s\n' "$LAB_QEMU"
 		return
 	}
 	tree=$(qemu_tree) || exit 3
-	entry=$(cached "qemu-metis${LAB_QEMU_ASAN:+-asan}-$(printf '%s' "${tree##*/}" | cat - "$LAB_DIR/build/qemu" \
+	entry=$(cached "qemu-metis${1:+-asan}-$(printf '%s' "${tree##*/}" | cat - "$LAB_DIR"/build/qemu{,-link} \
 		"$LAB_DIR"/virtual-metis/*.[ch] | digest -)" \
-		"$LAB_LIMIT_BUILD" "$LAB_DIR/build/qemu" "$tree") || die 'cannot build the QEMU with the virtual Metis'
+		"$LAB_LIMIT_BUILD" "$LAB_DIR/build/qemu" "$tree" "$@") || die 'cannot build the QEMU with the virtual Metis'
 	printf '%s\n' "$entry"
 }
 
