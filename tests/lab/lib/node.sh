@@ -78,6 +78,8 @@ node_payload() {
 }
 
 # node_qemu DIR KERNEL INITRD: the array qemu, for the variant that load_variant read. Disks are files in DIR.
+# tsc=unstable: where the machine is busy, the kernel may take the emulated TSC for a hundred times slower than it is, and the node's
+# time then runs as much too fast, until its watchdog sees it.
 # The card under test is edu at 00:05.0; the NVMe is the neighbour behind a root port; the variant may have more.
 node_qemu() {
 	local program=qemu-system-x86_64
@@ -100,5 +102,5 @@ node_qemu() {
 		-device 'virtio-blk-pci,drive=out,serial=out,bus=pcie.0,addr=07.0'
 		"${devices[@]}"
 		-kernel "$2" -initrd "$3"
-		-append "console=ttyS0 panic=-1 no_timer_check ${cmdline[*]}")
+		-append "console=ttyS0 panic=-1 no_timer_check tsc=unstable ${cmdline[*]}")
 }
