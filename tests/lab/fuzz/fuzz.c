@@ -183,7 +183,7 @@ static void descriptors(void)
 	poke(0x21c + 0x100 * below(8), there);
 }
 
-/* The firmware's window, where it says that it is (facts 6.4): target, size, armed or not. */
+/* The firmware's window, where it says that it is (docs/virtual-metis.md): target, size, armed or not. */
 static void window(void)
 {
 	uint64_t offset = *(volatile uint32_t *)(memory + 0x2c0) & ~3u,

@@ -64,7 +64,7 @@ struct MetisState {
 	uint64_t serial;
 };
 
-#define METIS_VECTORS 32 /* facts 6.1 */
+#define METIS_VECTORS 32 /* docs/virtual-metis.md */
 
 /* vmetis-bus.c: the two blocks, wired to S. NULL: out of memory. */
 struct edma *metis_new_edma(MetisState *s);
