@@ -105,7 +105,7 @@ struct phase {
 /* Proxmox VE's (PVE::GuestHelpers); of the others nothing is wanted. */
 static const struct phase phases[] = {
 	{ "pre-start", pre_start, "is not started" },
-	{ "post-stop", post_stop, "has stopped, but its card is not silent" },
+	{ "post-stop", post_stop, "is not cleaned up after its stop" },
 };
 
 static int run_phase(const struct phase *phase, const char *vmid, GError **error)
@@ -260,7 +260,8 @@ const struct mp_cmd mp_cmd_hook = {
 		"write into memory of others is refused. What is done is told on standard error. "
 		"A card with driver=keep, or one that another VM holds, is left alone.\n\n"
 		"In the phase post-stop such a card is made silent again, and stays with "
-		"vfio-pci; exit code 1 says that it is not. In other phases nothing is done. "
+		"vfio-pci; with after_stop: host in config.yaml each card goes back to the "
+		"host's driver. Exit code 1 says that this is not so. In other phases nothing is done. "
 		"With --sysroot nothing is changed, in no phase. What takes longer than half a "
 		"minute to look, or two and a half for one action, is given up: it hangs.",
 	.run = run,

@@ -116,13 +116,26 @@ static bool take(struct mp_target *target, const struct mp_config *config,
 	return mp_ready_make(&ready, mp_ready_live_io(live), error);
 }
 
+/* Proxmox VE asks for it of no VM that runs, but people call this by hand. */
+static bool is_stopped(const struct mp_vm *vm, GError **error)
+{
+	if (!vm->running)
+		return true;
+	g_set_error(error, MP_ERROR, MP_ERROR_BUSY,
+		"it runs (pid %" G_GUINT64_FORMAT "), so nothing is done to its cards",
+		vm->pid);
+	return false;
+}
+
 bool mp_hook_take_cards(const struct mp_host *host, const struct mp_config *config,
 	const struct mp_vm *vm, GError **error)
 {
 	g_autoptr(mp_target) target = mp_target_open(NULL, error);
 	g_autoptr(GPtrArray) cards = cards_of(host, vm);
 
-	if (!target || (cards->len && !mp_handover_load_vfio(target, error)))
+	if (!target || !is_stopped(vm, error))
+		return false;
+	if (cards->len && !mp_handover_load_vfio(target, error))
 		return false;
 	for (guint i = 0; i < cards->len; i++)
 		if (!take(target, config, cards->pdata[i], error))
@@ -152,24 +165,35 @@ bool mp_hook_silence(const struct mp_config *config, const struct mp_pci *device
 	return mp_ready_quiet(&ready, mp_ready_live_io(live), error);
 }
 
-/* A card that the host has already is the host's business. */
-static bool leave(
-	const struct mp_config *config, const struct mp_pci *device, GError **error)
+/* A card that the host has already is the host's business. One that is not silent stays with
+ * vfio-pci: no driver of the host's expects that. */
+static bool leave(struct mp_target *target, const struct mp_config *config,
+	const struct mp_pci *device, GError **error)
 {
-	return !mp_fact_is(&device->driver, MP_DRIVER_VFIO) ||
-	       mp_hook_silence(config, device, say, NULL, error);
+	if (!mp_fact_is(&device->driver, MP_DRIVER_VFIO))
+		return true;
+	if (!mp_hook_silence(config, device, say, NULL, error))
+		return false;
+	if (g_strcmp0(config->after_stop, "host") != 0 ||
+		hand(target, device, NULL, error))
+		return true;
+	g_prefix_error(error, "it is silent, but not back with the host: ");
+	return false;
 }
 
 bool mp_hook_leave_cards(const struct mp_host *host, const struct mp_config *config,
 	const struct mp_vm *vm, GError **error)
 {
+	g_autoptr(mp_target) target = mp_target_open(NULL, error);
 	g_autoptr(GPtrArray) cards = cards_of(host, vm);
 	bool fine = true;
 
+	if (!target || !is_stopped(vm, error))
+		return false;
 	for (guint i = 0; i < cards->len; i++) {
 		g_autoptr(GError) problem = NULL;
 
-		if (leave(config, cards->pdata[i], &problem))
+		if (leave(target, config, cards->pdata[i], &problem))
 			continue;
 		say(NULL, problem->message);
 		if (fine)

@@ -15,6 +15,7 @@ static const char *const bindings[] = { "auto", "ids", "address", NULL };
 static const char *const hugepage_sizes[] = { "2", "1024", "any", "off", NULL };
 static const char *const selftests[] = { "after-boot", "off", NULL };
 static const char *const selftest_lasts[] = { "off", "warn", "require", NULL };
+static const char *const after_stops[] = { "keep", "host", NULL };
 static const char *const viommus[] = { "intel", "virtio", "off", NULL };
 
 static bool store(void *object, size_t offset, char *text)
@@ -172,6 +173,8 @@ static const struct mp_yaml_shape config_shape = {
 				.words = selftests },
 			{ "selftest_last", MP_YAML_TEXT, AT(mp_config, selftest_last),
 				.words = selftest_lasts },
+			{ "after_stop", MP_YAML_TEXT, AT(mp_config, after_stop),
+				.words = after_stops },
 			{ "waivers", MP_YAML_MAPS, AT(mp_config, waivers),
 				.shape = &waiver_shape },
 			{ NULL },
@@ -243,6 +246,7 @@ void mp_config_free(struct mp_config *config)
 	g_free(config->viommu);
 	g_free(config->selftest);
 	g_free(config->selftest_last);
+	g_free(config->after_stop);
 	g_ptr_array_unref(config->cards);
 	g_ptr_array_unref(config->waivers);
 	g_free(config);

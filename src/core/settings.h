@@ -38,6 +38,7 @@ struct mp_config {
 	char *viommu;        /* "intel", "virtio", "off", or NULL */
 	char *selftest;      /* "after-boot", "off", or NULL */
 	char *selftest_last; /* "off", "warn", "require", or NULL: as "warn" */
+	char *after_stop;    /* "keep", "host", or NULL: as "keep" */
 	GPtrArray *waivers;  /* struct mp_waiver * */
 };
 

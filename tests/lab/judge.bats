@@ -222,3 +222,11 @@ setup() {
 	caught 'nobody gets in' truncate -s 0 "$SPOILT/cdev-int.err"
 	caught 'log is in it' edit cdev.out '.results[0].evidence += [{source: "kernel log", value: "DMAR: never"}]'
 }
+
+@test "judge: a hook that keeps what it should give back, or takes what a VM has, is seen" {
+	caught 'gives it back' write hook-nvme.out 'nvme pre-start 0 vfio-pci post-start 0 vfio-pci pre-stop 0 vfio-pci post-stop 0 vfio-pci vfio-pci'
+	caught 'gives it back' write hook-nvme.err ''
+	caught 'gives it back' write hook-nvme-keep.out nvme
+	caught 'that runs' write hook-nvme-runs.out 'pre-start 0 vfio-pci post-stop 0 vfio-pci'
+	caught 'that runs' write hook-nvme-runs.err ''
+}

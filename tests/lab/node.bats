@@ -391,3 +391,21 @@ has_cdev() {
 	run cat "$LAB_OUT/selftest-used.err"
 	assert_output --regexp "$EDU: in use: .*sh \(pid [0-9]+\)"
 }
+
+@test "$LAB_VARIANT: the hook takes a device from its driver, and gives it back where that is wanted" {
+	exited hook-nvme 0
+	assert_equal "$(one_line hook-nvme)" \
+		'nvme pre-start 0 vfio-pci post-start 0 vfio-pci pre-stop 0 vfio-pci post-stop 0 nvme (null)'
+	run cat "$LAB_OUT/hook-nvme.err"
+	assert_line "metis-passthrough: $NVME: nvme -> vfio-pci"
+	assert_line "metis-passthrough: $NVME: vfio-pci -> nvme"
+	exited hook-nvme-keep 0
+	assert_equal "$(one_line hook-nvme-keep)" vfio-pci
+}
+
+@test "$LAB_VARIANT: the hook does nothing to the device of a VM that runs" {
+	exited hook-nvme-runs 0
+	assert_equal "$(one_line hook-nvme-runs)" 'pre-start 3 nvme post-stop 3 nvme'
+	run grep -c '^metis-passthrough: VM 102 .*: it runs (pid [0-9]*), so nothing is done to its cards' "$LAB_OUT/hook-nvme-runs.err"
+	assert_output 2
+}

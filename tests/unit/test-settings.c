@@ -32,6 +32,7 @@ static void every_key_arrives(void **state G_GNUC_UNUSED)
 		      "viommu: off\n"
 		      "selftest: after-boot\n"
 		      "selftest_last: require\n"
+		      "after_stop: host\n"
 		      "waivers:\n"
 		      "  - check: 'iommu-*'\n"
 		      "    subject: host\n"
@@ -62,6 +63,7 @@ static void every_key_arrives(void **state G_GNUC_UNUSED)
 	assert_string_equal(config->viommu, "off");
 	assert_string_equal(config->selftest, "after-boot");
 	assert_string_equal(config->selftest_last, "require");
+	assert_string_equal(config->after_stop, "host");
 	waiver = config->waivers->pdata[0];
 	assert_string_equal(waiver->check, "iommu-*");
 	assert_string_equal(waiver->subject, "host");
@@ -83,7 +85,7 @@ static void bad_files_are_refused(void **state G_GNUC_UNUSED)
 	static const char *const cases[][2] = {
 		{ "card: []\n",
 			"c.yaml:1:1: unknown key 'card'; known here: cards, vm, binding, "
-			"hugepages, viommu, selftest, selftest_last, waivers" },
+			"hugepages, viommu, selftest, selftest_last, after_stop, waivers" },
 		{ "cards: [{}]\n", "c.yaml:1:10: cards[0]: key 'address' is missing" },
 		{ "cards: [{address: 86}]\n",
 			"c.yaml:1:19: cards[0].address: '86' is not a PCI "
@@ -157,7 +159,7 @@ static void written_and_read_back(void **state G_GNUC_UNUSED)
 		static const char base[] =
 			"cards:\n  - address: 86:00.0\n    id: 1f9d:1100\n    slot: x\n"
 			"    group_members: [86:00.0, 86:00.1]\n  - address: 3b:00.0\n"
-			"vm: 101\nbinding: ids\nviommu: intel\nselftest: off\nselftest_last: warn\nwaivers:\n"
+			"vm: 101\nbinding: ids\nviommu: intel\nselftest: off\nselftest_last: warn\nafter_stop: host\nwaivers:\n"
 			"  - check: device-link\n    reason: x\n";
 		g_autoptr(mp_config) first =
 			mp_config_parse("base", base, strlen(base), NULL);
