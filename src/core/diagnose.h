@@ -75,6 +75,12 @@ enum mp_clue_id {
 	MP_CLUE_VECTOR,      /* d = 4 to 11, 12, 24: a vector's number was added */
 	MP_CLUE_MIXED,       /* d >= 0x20: a guest's vector was added */
 	MP_CLUE_BLOCK,       /* index % 32 = 4 to 11: an offset in a block of 32 */
+	/* --- what is in the card now (card.h) --- */
+	MP_CLUE_WINDOW,      /* its window points at every address that was written to */
+	MP_CLUE_WINDOW_USED, /* so it does, at RAM of the VM that runs with it: its own */
+	MP_CLUE_LEFT,        /* a message in the card that the host gave to nobody is it */
+	MP_CLUE_RAW,         /* a message in the card is in compatibility format */
+	MP_CLUE_DMA_VM,      /* its firmware offers DMA in a VM */
 	MP_CLUES
 };
 
@@ -105,7 +111,7 @@ struct mp_rule {
 	enum mp_clue_id triggers[6]; /* one of them; ended by MP_CLUES */
 	enum mp_clue_id needs;       /* must not be ABSENT; MP_CLUES: nothing */
 	int8_t base;
-	struct mp_rule_weight weights[8]; /* ended by weights of 0 */
+	struct mp_rule_weight weights[10]; /* ended by weights of 0 */
 	const char *experiment, *mitigation;
 };
 
@@ -204,6 +210,8 @@ void mp_diagnose_problems(struct mp_diagnosis *diagnosis, const struct mp_event 
 void mp_clues_from_log(struct mp_diagnosis *diagnosis, const struct mp_event *subject);
 void mp_clues_from_host(struct mp_diagnosis *diagnosis, const struct mp_event *subject,
 	const struct mp_profile *named);
+/* After the others: once the VM and its map are known. */
+void mp_clues_from_card(struct mp_diagnosis *diagnosis, const struct mp_event *subject);
 /* Once the VM is known. */
 void mp_problem_place(const struct mp_diagnosis *diagnosis, struct mp_problem *problem);
 GPtrArray *mp_hypotheses_new(void);

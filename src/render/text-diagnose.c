@@ -234,7 +234,7 @@ static void put_head(struct mp_page *page, const struct mp_diagnose_report *repo
 		mp_page_para(page, 0, MP_FAINT, "Device", LABEL, diagnosis->subject);
 	}
 	if (diagnosis->vm) {
-		struct mp_vm_map map = mp_vm_map_of(diagnosis->vm);
+		struct mp_vm_map map = mp_vm_map_on(diagnosis->host, diagnosis->vm);
 		g_autofree char *ram = mp_vm_map_describe(&map);
 		g_autofree char *text = g_strdup_printf("%s%s, RAM at %s",
 			diagnosis->vm->id,

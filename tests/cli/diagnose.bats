@@ -45,6 +45,19 @@ best() {
 	assert_json '.hypotheses | map(select(.likelihood == "likely").id) | contains(["untranslated-message"])' true
 }
 
+@test "what is in the card decides between the explanations of the forum's lines" {
+	metis 1 diagnose --sysroot "$(host stale-window)" --format json "$(log forum)"
+	assert_schema diagnose
+	assert_json '.hypotheses[0].id' stale-window
+	assert_json '.hypotheses[0].for | any(test("its window is open to exactly this address"))' true
+	assert_equal "$(best interrupt)" stale-host-message
+	metis 1 diagnose --sysroot "$(host stale-window)" "$(log forum)"
+	assert_line --index 0 --partial "most likely a stale DMA window in the card"
+	# Quiet since, as the card of set-up is: nothing of it counts.
+	metis 1 diagnose --sysroot "$(host set-up)" --format json "$(log forum)"
+	assert_json '[.hypotheses[].for[], .hypotheses[].against[]] | any(test("its window|own message"))' false
+}
+
 @test "a VM's configuration moves the ranking" {
 	local conf=$BATS_TEST_TMPDIR/101.conf
 	printf 'memory: 4096\nmachine: pc\nhostpci0: 86:00,pcie=1\n' >"$conf"

@@ -212,7 +212,7 @@ static void from_vm(struct mp_diagnosis *diagnosis)
 
 static void from_map(struct mp_diagnosis *diagnosis, const struct mp_event *subject)
 {
-	struct mp_vm_map map = mp_vm_map_of(diagnosis->vm);
+	struct mp_vm_map map = mp_vm_map_on(diagnosis->host, diagnosis->vm);
 	unsigned areas[MP_AREAS] = { 0 }, n = 0, ram;
 
 	for (guint i = 0; i < diagnosis->log->sums->len; i++) {
@@ -283,4 +283,6 @@ void mp_clues_from_host(struct mp_diagnosis *diagnosis, const struct mp_event *s
 		from_vm(diagnosis);
 		from_map(diagnosis, subject);
 	}
+	if (diagnosis->device)
+		mp_clues_from_card(diagnosis, subject);
 }

@@ -21,6 +21,9 @@ static const struct {
 #define GUEST "add the guest's log of the card's driver ('dmesg' in the VM) to the text"
 #define HOST  "run it on the host itself, or add --sysroot with a snapshot of it"
 #define LIVE  "run it on the host while the VM runs: the card's real message then tells"
+#define INSIDE                                                                                 \
+	"run it on the host as root while the card is awake, before anything resets it: what " \
+	"the card holds then tells"
 	{ MP_CLUE_VIOMMU, VM },
 	{ MP_CLUE_IN_RAM, VM },
 	{ MP_CLUE_OUTSIDE, VM },
@@ -38,6 +41,10 @@ static const struct {
 	{ MP_CLUE_SLOT, LIVE },
 	{ MP_CLUE_VECTOR, LIVE },
 	{ MP_CLUE_MIXED, LIVE },
+	{ MP_CLUE_WINDOW, INSIDE },
+	{ MP_CLUE_LEFT, INSIDE },
+	{ MP_CLUE_RAW, INSIDE },
+	{ MP_CLUE_DMA_VM, INSIDE },
 };
 
 const char *mp_clue_learn(enum mp_clue_id id)

@@ -35,7 +35,8 @@ const struct mp_rule mp_rules_card[] = {
 		.needs = MP_CLUES,
 		.base = 2,
 		.weights = { { MP_CLUE_PROGRAMS, 4, -3 }, { MP_CLUE_TIMEOUTS, 2, 0 },
-			{ MP_CLUE_CHIP, -9, 0 }, { MP_CLUE_BRIDGE, -2, 0 } },
+			{ MP_CLUE_CHIP, -9, 0 }, { MP_CLUE_BRIDGE, -2, 0 },
+			{ MP_CLUE_LEFT, 1, 0 }, { MP_CLUE_RAW, 1, 0 } },
 		.experiment = POLL,
 		.mitigation =
 			"Driver and firmware that know DMA in a VM (Metis: driver 1.5.7 "
@@ -55,7 +56,8 @@ const struct mp_rule mp_rules_card[] = {
 		.needs = MP_CLUES,
 		.base = 4,
 		.weights = { { MP_CLUE_PROGRAMS, 2, -2 }, { MP_CLUE_VIOMMU, -3, 1 },
-			{ MP_CLUE_ONE_VECTOR, 1, -1 }, { MP_CLUE_CHIP, -9, 0 } },
+			{ MP_CLUE_ONE_VECTOR, 1, -1 }, { MP_CLUE_CHIP, -9, 0 },
+			{ MP_CLUE_RAW, 4, -2 } },
 		.experiment = POLL,
 		.mitigation =
 			"As for untranslated-message. A virtual IOMMU only turns 0x25 into "
@@ -76,7 +78,8 @@ const struct mp_rule mp_rules_card[] = {
 		.needs = MP_CLUE_EDMA,
 		.base = 1,
 		.weights = { { MP_CLUE_EDMA, 1, -9 }, { MP_CLUE_OLD_DRIVER, 3, -4 },
-			{ MP_CLUE_MIXED, 3, -2 }, { MP_CLUE_VIOMMU, 0, 1 } },
+			{ MP_CLUE_MIXED, 3, -2 }, { MP_CLUE_VIOMMU, 0, 1 },
+			{ MP_CLUE_DMA_VM, 2, -6 }, { MP_CLUE_LEFT, -3, 0 } },
 		.experiment =
 			"Read the firmware's flag (BAR 2 + 0x218 = 0xc1a0c1a0 where it "
 			"manages DMA in a VM), then repeat with driver 1.5.7 or later.",
@@ -97,7 +100,8 @@ const struct mp_rule mp_rules_card[] = {
 		.needs = MP_CLUE_PROGRAMS,
 		.base = 1,
 		.weights = { { MP_CLUE_VIOMMU, 5, -7 }, { MP_CLUE_ONE_VECTOR, -4, 3 },
-			{ MP_CLUE_BLOCK, 1, -1 }, { MP_CLUE_INTR_COMPAT, -2, 0 } },
+			{ MP_CLUE_BLOCK, 1, -1 }, { MP_CLUE_INTR_COMPAT, -2, 0 },
+			{ MP_CLUE_LEFT, 2, -2 } },
 		.experiment =
 			"Take 'viommu=' off the VM's machine line and start it anew: "
 			"reason 0x22 has to become 0x25.",
@@ -120,7 +124,8 @@ const struct mp_rule mp_rules_card[] = {
 		.needs = MP_CLUE_EDMA,
 		.base = 1,
 		.weights = { { MP_CLUE_VECTOR, 4, -3 }, { MP_CLUE_ONE_VECTOR, 2, -3 },
-			{ MP_CLUE_COMMANDS, 2, 0 }, { MP_CLUE_VIOMMU, 0, 1 } },
+			{ MP_CLUE_COMMANDS, 2, 0 }, { MP_CLUE_VIOMMU, 0, 1 },
+			{ MP_CLUE_LEFT, -3, 0 } },
 		.experiment =
 			"Let the card work without any transfer (a command that only asks "
 			"the firmware) and look for new interrupt faults.",
@@ -142,7 +147,8 @@ const struct mp_rule mp_rules_card[] = {
 		.needs = MP_CLUE_PROGRAMS,
 		.base = 1,
 		.weights = { { MP_CLUE_HOST_DRIVER, 4, -3 }, { MP_CLUE_BLOCK, 1, -1 },
-			{ MP_CLUE_VIOMMU, 0, 1 }, { MP_CLUE_OLD_DRIVER, -1, 1 } },
+			{ MP_CLUE_VIOMMU, 0, 1 }, { MP_CLUE_OLD_DRIVER, -1, 1 },
+			{ MP_CLUE_LEFT, 8, -3 } },
 		.experiment =
 			"Cold power cycle, host driver never loaded, start the VM: do the "
 			"faults stay away?",
@@ -167,7 +173,8 @@ const struct mp_rule mp_rules_card[] = {
 		.weights = { { MP_CLUE_ALIGNED, 3, -4 }, { MP_CLUE_HOST_DRIVER, 2, -1 },
 			{ MP_CLUE_PASSTHROUGH, 1, -1 }, { MP_CLUE_OUTSIDE, 2, 0 },
 			{ MP_CLUE_IN_RAM, -1, 0 }, { MP_CLUE_NO_RESET, 1, 0 },
-			{ MP_CLUE_LOW, -1, 1 } },
+			{ MP_CLUE_LOW, -1, 1 }, { MP_CLUE_WINDOW, 6, -3 },
+			{ MP_CLUE_WINDOW_USED, -6, 0 } },
 		.experiment =
 			"Cold power cycle with the host's driver never bound, then start "
 			"the VM: the fault has to be gone. Bind the host's driver once, "
@@ -191,7 +198,8 @@ const struct mp_rule mp_rules_card[] = {
 		.needs = MP_CLUE_EDMA,
 		.base = 0,
 		.weights = { { MP_CLUE_ALIGNED, 2, -4 }, { MP_CLUE_HOST_DRIVER, 0, 1 },
-			{ MP_CLUE_PENDING, 1, 0 }, { MP_CLUE_NO_RESET, 1, 0 } },
+			{ MP_CLUE_PENDING, 1, 0 }, { MP_CLUE_NO_RESET, 1, 0 },
+			{ MP_CLUE_WINDOW, -3, 3 } },
 		.experiment =
 			"Shut the VM down in order, start it: if that is clean and a start "
 			"after 'qm stop' is not, this is it.",

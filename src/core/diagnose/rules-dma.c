@@ -21,7 +21,8 @@ const struct mp_rule mp_rules_dma[] = {
 		.needs = MP_CLUES,
 		.base = 1,
 		.weights = { { MP_CLUE_VIOMMU, 4, -1 }, { MP_CLUE_HOTPLUG, 2, 0 },
-			{ MP_CLUE_IN_RAM, 2, 0 }, { MP_CLUE_OUTSIDE, -2, 0 } },
+			{ MP_CLUE_IN_RAM, 2, 0 }, { MP_CLUE_OUTSIDE, -2, 0 },
+			{ MP_CLUE_WINDOW_USED, 3, 0 } },
 		.experiment =
 			"Compare the fault's time with the VM's start and stop; in QEMU's "
 			"monitor 'info mtree -f' shows what the device sees.",

@@ -278,7 +278,7 @@ void mp_problem_place(const struct mp_diagnosis *diagnosis, struct mp_problem *p
 
 	if (sum->event.kind != MP_EVENT_DMA || !sum->n_addresses || !diagnosis->vm)
 		return;
-	map = mp_vm_map_of(diagnosis->vm);
+	map = mp_vm_map_on(diagnosis->host, diagnosis->vm);
 	area = mp_vm_map_classify(&map, sum->lowest);
 	for (unsigned i = 0; i < sum->n_addresses; i++)
 		if (mp_vm_map_classify(&map, sum->addresses[i].address) != area) {
