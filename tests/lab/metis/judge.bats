@@ -112,3 +112,18 @@ swap() {
 	caught 'of a dead card' write spoilt-zeros.rc 1
 	caught 'of a dead card' write spoilt-ones.err ''
 }
+
+@test "judge: a defect that is not seen, or seen elsewhere, is seen" {
+	caught 'spoils data' edit self-wrong-data.out '(.results[] | select(.case == "dma-scattered") | .verdict) = "pass"'
+	caught 'spoils data' edit self-overrun.out '(.results[] | select(.case == "dma-read") | .verdict) = "fail"'
+	caught 'spoils data' write self-lying.rc 0
+	caught 'spoils data' edit self-truncated.out '(.results[] | select(.case == "dma-read") | .summary) = "something"'
+	caught 'of a transfer' edit self-stuck.out '(.results[0].summary) = "something"'
+	caught 'of a transfer' write self-status.rc 3
+	caught 'no messages' edit self-drop-irq.out '(.results[] | select(.case == "quiet") | .verdict) = "fail"'
+	caught 'no messages' edit self-wrong-irq.out '(.results[] | select(.case == "irq-message") | .evidence) = []'
+	caught 'no defect' edit self-unknowns.out '.summary.skip = 4'
+	caught 'no defect' write self-again.rc 3
+	caught 'shows nothing' write self-link-down.rc 135
+	caught 'shows nothing' write self-zeros.err 'something'
+}

@@ -265,3 +265,51 @@ verdicts_of() {
 	run cat "$LAB_OUT/spoilt-ones.err"
 	assert_output --partial "$CARD: does not answer: all its registers read as ones"
 }
+
+# fails_in COMMAND CASES PART: these cases of the self-test fail and no others, and what the first of them says has PART.
+fails_in() {
+	exited "$1" 1
+	run jq -r '[.results[] | select(.verdict == "fail") | .case] | join(" ")' "$LAB_OUT/$1.out"
+	assert_output "$2"
+	json "$LAB_OUT/$1.out" '[.results[] | select(.verdict == "fail")][0] | [.summary, .evidence[].value] | any(.[]; contains($part))' \
+		--arg part "$3"
+}
+
+every_transfer='dma-write dma-patterns dma-iova-low dma-iova-above-4g dma-iova-forum dma-iova-top dma-scattered'
+
+@test "$LAB_VARIANT: a card that spoils data or lies about it fails where it does" {
+	fails_in self-wrong-data "dma-read $every_transfer" 'and has others'
+	fails_in self-truncated "dma-read $every_transfer" 'byte 4092 in its memory'
+	fails_in self-lying "dma-read $every_transfer" 'and has others'
+	# Reading is right: what it reads too much stays in the card.
+	fails_in self-overrun "$every_transfer" 'and changed the byte at 0x4001040 too'
+}
+
+@test "$LAB_VARIANT: a card that says the wrong, or nothing, of a transfer fails" {
+	fails_in self-status "dma-read $every_transfer irq-message" 'its read channel 3 was aborted: it does not say why'
+	fails_in self-stuck dma-read 'its read channel 3 did not end within 5000 ms'
+}
+
+@test "$LAB_VARIANT: a card that sends no messages, or others, fails in irq-message only" {
+	fails_in self-drop-irq irq-message 'the device sends nothing'
+	fails_in self-wrong-irq irq-message 'vector 0 was signalled instead'
+}
+
+@test "$LAB_VARIANT: what may be unlike the model is no defect" {
+	local name
+	for name in self-deaf self-unknowns self-old self-dma-vm self-again; do
+		exited "$name" 0
+		json "$LAB_OUT/$name.out" '.summary == {fail: 0, skip: 3, pass: 11}'
+	done
+}
+
+@test "$LAB_VARIANT: a card that shows nothing is refused with what that means" {
+	local name
+	for name in self-zeros self-ones self-link-down; do
+		exited "$name" 3
+	done
+	run cat "$LAB_OUT"/self-{zeros,ones,link-down}.err
+	assert_line --partial 'all its registers read as zeros: its firmware does not run'
+	assert_line --partial 'all its registers read as ones, although its configuration space answers: its inside hangs'
+	assert_line --partial 'its configuration space reads as all ones (its link is down'
+}
