@@ -105,14 +105,6 @@ swap() {
 	caught 'second hook' write hook-dead.rc 0
 }
 
-@test "judge: a self-test that does not see a defect is seen" {
-	caught 'card with a defect' write spoilt-irq.rc 0
-	caught 'card with a defect' edit spoilt-data.out '.results[0].verdict = "pass"'
-	caught 'card with a defect' write healed.rc 1
-	caught 'of a dead card' write spoilt-zeros.rc 1
-	caught 'of a dead card' write spoilt-ones.err ''
-}
-
 @test "judge: a defect that is not seen, or seen elsewhere, is seen" {
 	caught 'spoils data' edit self-wrong-data.out '(.results[] | select(.case == "dma-scattered") | .verdict) = "pass"'
 	caught 'spoils data' edit self-overrun.out '(.results[] | select(.case == "dma-read") | .verdict) = "fail"'

@@ -242,30 +242,6 @@ refusal() {
 	assert_equal "$(one_line hook-dead)" 3
 }
 
-# verdicts_of NAME: CASE=VERDICT of a self-test, a line each.
-verdicts_of() {
-	jq -r '.results[] | .case + "=" + .verdict' "$LAB_OUT/$1.out" | sort
-}
-
-@test "$LAB_VARIANT: a card with a defect fails the self-test, in the case that is about it" {
-	local pair
-	for pair in data=dma-read end=dma-write status=dma-read lie=dma-write irq=irq-message vector=irq-message; do
-		exited "spoilt-${pair%=*}" 1
-		assert_equal "${pair%=*}: $(verdicts_of "spoilt-${pair%=*}")" "${pair%=*}: ${pair#*=}=fail"
-	done
-	exited healed 0
-	json "$LAB_OUT/healed.out" '[.results[].verdict] | length >= 7 and all(. == "pass")'
-}
-
-@test "$LAB_VARIANT: of a dead card the self-test says so, and proves nothing" {
-	exited spoilt-zeros 3
-	run cat "$LAB_OUT/spoilt-zeros.err"
-	assert_output --partial "$CARD: all its registers read as zeros"
-	exited spoilt-ones 3
-	run cat "$LAB_OUT/spoilt-ones.err"
-	assert_output --partial "$CARD: does not answer: all its registers read as ones"
-}
-
 # fails_in COMMAND CASES PART: these cases of the self-test fail and no others, and what the first of them says has PART.
 fails_in() {
 	exited "$1" 1
