@@ -12,9 +12,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "core/selftest-last.h"
-#include "core/vm-start.h"
-#include "hook-cards.h"
+#include "hook-phases.h"
 
 /* Far more than reading takes. */
 #define SECONDS         30
@@ -29,108 +27,25 @@ static const GOptionEntry options[] = {
 	{ NULL },
 };
 
-/* Only what the VM's configuration says: most VMs have no card. */
-static int has_cards(struct mp_root *root, const char *vmid, GError **error)
-{
-	g_autoptr(mp_host) host = mp_host_new(mp_root_name(root), mp_root_is_live(root));
-	struct mp_vm *vm;
-
-	mp_probe_guests(host, root);
-	vm = mp_vm_find(host, vmid, error);
-	if (!vm)
-		return -1;
-	return vm->hostpci->len > 0;
-}
-
-static struct mp_host *load(struct mp_root *root, GError **error)
-{
-	struct mp_host *host = mp_host_load(root, MP_TOPIC_PCI | MP_TOPIC_DETAILS, error);
-
-	if (!host)
-		return NULL;
-	mp_probe_guests(host, root);
-	mp_probe_selftest(host, root);
-	/* Only for these: on which kernel and BIOS they were. */
-	if (host->selftests->last->len)
-		mp_probe_platform(host, root);
-	mp_probe_use(host, root); /* last: it needs devices and guests */
-	return host;
-}
-
-/* Before it starts. */
-static int judge(const struct mp_host *host, const struct mp_config *config,
-	const struct mp_vm *vm)
-{
-	struct mp_vm_start start;
-	int code;
-
-	mp_vm_start_judge(host, config, vm, &start);
-	if (start.refusal)
-		fprintf(stderr, "metis-passthrough: %s\n", start.refusal);
-	for (guint i = 0; i < start.warnings->len; i++)
-		fprintf(stderr, "metis-passthrough: warning: %s\n",
-			(const char *)start.warnings->pdata[i]);
-	code = start.refusal ? MP_EXIT_FINDING : MP_EXIT_OK;
-	mp_vm_start_clear(&start);
-	return code;
-}
-
-/* A copy of a host, or a snapshot, is judged and nothing more. */
-static int pre_start(const struct mp_host *host, const struct mp_config *config,
-	const struct mp_vm *vm, GError **error)
-{
-	int code = judge(host, config, vm);
-
-	if (code != MP_EXIT_OK || !host->live)
-		return code;
-	return mp_hook_take_cards(host, config, vm, error) ? MP_EXIT_OK : MP_EXIT_FINDING;
-}
-
-static int post_stop(const struct mp_host *host, const struct mp_config *config,
-	const struct mp_vm *vm, GError **error)
-{
-	if (!host->live)
-		return MP_EXIT_OK;
-	return mp_hook_leave_cards(host, config, vm, error) ? MP_EXIT_OK
-							    : MP_EXIT_FINDING;
-}
-
 struct phase {
 	const char *name;
-	int (*run)(const struct mp_host *host, const struct mp_config *config,
-		const struct mp_vm *vm, GError **error);
+	int (*run)(struct mp_root *root, const char *vmid, GError **error);
 	const char *failure; /* what becomes of the VM, for messages */
 };
 
 /* Proxmox VE's (PVE::GuestHelpers); of the others nothing is wanted. */
 static const struct phase phases[] = {
-	{ "pre-start", pre_start, "is not started" },
-	{ "post-stop", post_stop, "is not cleaned up after its stop" },
+	{ "pre-start", mp_hook_pre_start, "is not started" },
+	{ "post-start", mp_hook_post_start,
+		"runs, but its cards could not be looked at" },
+	{ "post-stop", mp_hook_post_stop, "is not cleaned up after its stop" },
 };
 
 static int run_phase(const struct phase *phase, const char *vmid, GError **error)
 {
 	g_autoptr(mp_root) root = mp_root_open(opt_sysroot, error);
-	g_autoptr(mp_host) host = NULL;
-	g_autoptr(mp_config) config = NULL;
-	struct mp_vm *vm;
-	int cards;
 
-	if (!root)
-		return MP_EXIT_FAILURE;
-	cards = has_cards(root, vmid, error);
-	if (cards <= 0)
-		return cards < 0 ? MP_EXIT_FAILURE : MP_EXIT_OK;
-	config = mp_config_load(root, error);
-	if (!config)
-		return MP_EXIT_FAILURE;
-	host = load(root, error);
-	if (!host)
-		return MP_EXIT_FAILURE;
-	vm = mp_vm_find(host, vmid, error);
-	if (!vm)
-		return MP_EXIT_FAILURE;
-	return phase->run(host, config, vm, error);
+	return root ? phase->run(root, vmid, error) : MP_EXIT_FAILURE;
 }
 
 /*
@@ -259,10 +174,12 @@ const struct mp_cmd mp_cmd_hook = {
 		"preferred method, waited for, and looked into again: a card that could still "
 		"write into memory of others is refused. What is done is told on standard error. "
 		"A card with driver=keep, or one that another VM holds, is left alone.\n\n"
-		"In the phase post-stop such a card is made silent again, and stays with "
+		"Services of config.yaml are stopped before that. In the phase post-start a card "
+		"that the VM does not have is told. In the phase post-stop what the IOMMU blocked "
+		"since the start is told, and such a card is made silent again, and stays with "
 		"vfio-pci; with after_stop: host in config.yaml each card goes back to the "
-		"host's driver. Exit code 1 says that this is not so. In other phases nothing is done. "
-		"With --sysroot nothing is changed, in no phase. What takes longer than half a "
+		"host's driver, and the services are started. Exit code 1 says that this is not "
+		"so. In the phase pre-stop nothing is done. With --sysroot nothing is changed, in no phase. What takes longer than half a "
 		"minute to look, or two and a half for one action, is given up: it hangs.",
 	.run = run,
 };

@@ -13,7 +13,7 @@
 #define HANDOVER_SECONDS 30
 
 /* Line by line and at once: Proxmox VE shows it in the task log while it happens. */
-static void say(void *user G_GNUC_UNUSED, const char *line)
+void mp_hook_say(void *user G_GNUC_UNUSED, const char *line)
 {
 	fprintf(stderr, "metis-passthrough: %s\n", line);
 	fflush(stderr);
@@ -38,8 +38,7 @@ static bool wants_care(const struct mp_profile *profile)
 	return profile->state || profile->settle_ms || profile->reset->len;
 }
 
-/* The cards that the VM may get: those of its lines that nobody else has. */
-static GPtrArray *cards_of(const struct mp_host *host, const struct mp_vm *vm)
+GPtrArray *mp_hook_cards(const struct mp_host *host, const struct mp_vm *vm)
 {
 	GPtrArray *cards = g_ptr_array_new();
 
@@ -78,7 +77,7 @@ static bool hand(struct mp_target *target, const struct mp_pci *device,
 			hand.driver_before ? hand.driver_before : "no driver",
 			hand.driver_after ? hand.driver_after : "no driver");
 
-		say(NULL, line);
+		mp_hook_say(NULL, line);
 	}
 	mp_handover_clear(&hand);
 	return fine;
@@ -91,7 +90,7 @@ static struct mp_ready ready_of(const struct mp_config *config,
 		.device = device,
 		.profile = profile,
 		.unread_is_fine = is_waived(config, "card-window", device),
-		.say = say,
+		.say = mp_hook_say,
 	};
 }
 
@@ -131,7 +130,7 @@ bool mp_hook_take_cards(const struct mp_host *host, const struct mp_config *conf
 	const struct mp_vm *vm, GError **error)
 {
 	g_autoptr(mp_target) target = mp_target_open(NULL, error);
-	g_autoptr(GPtrArray) cards = cards_of(host, vm);
+	g_autoptr(GPtrArray) cards = mp_hook_cards(host, vm);
 
 	if (!target || !is_stopped(vm, error))
 		return false;
@@ -172,7 +171,7 @@ static bool leave(struct mp_target *target, const struct mp_config *config,
 {
 	if (!mp_fact_is(&device->driver, MP_DRIVER_VFIO))
 		return true;
-	if (!mp_hook_silence(config, device, say, NULL, error))
+	if (!mp_hook_silence(config, device, mp_hook_say, NULL, error))
 		return false;
 	if (g_strcmp0(config->after_stop, "host") != 0 ||
 		hand(target, device, NULL, error))
@@ -185,7 +184,7 @@ bool mp_hook_leave_cards(const struct mp_host *host, const struct mp_config *con
 	const struct mp_vm *vm, GError **error)
 {
 	g_autoptr(mp_target) target = mp_target_open(NULL, error);
-	g_autoptr(GPtrArray) cards = cards_of(host, vm);
+	g_autoptr(GPtrArray) cards = mp_hook_cards(host, vm);
 	bool fine = true;
 
 	if (!target || !is_stopped(vm, error))
@@ -195,7 +194,7 @@ bool mp_hook_leave_cards(const struct mp_host *host, const struct mp_config *con
 
 		if (leave(target, config, cards->pdata[i], &problem))
 			continue;
-		say(NULL, problem->message);
+		mp_hook_say(NULL, problem->message);
 		if (fine)
 			g_propagate_error(error, g_steal_pointer(&problem));
 		fine = false;

@@ -11,6 +11,11 @@
 #include "core/settings.h"
 #include "core/vm.h"
 
+/* A line to standard error, at once: Proxmox VE shows it in the task log. */
+void mp_hook_say(void *user, const char *line);
+/* The cards that the VM may get, struct mp_pci *: those of its lines that nobody else has.
+ * Caller unrefs. */
+GPtrArray *mp_hook_cards(const struct mp_host *host, const struct mp_vm *vm);
 /* HOST is live and has everything; VM was judged and may start. One line a card and action
  * goes to standard error. False: the VM must not start. */
 bool mp_hook_take_cards(const struct mp_host *host, const struct mp_config *config,

@@ -72,6 +72,13 @@ char *mp_config_write(const struct mp_config *config)
 	add_key(to, "", "selftest", config->selftest);
 	add_key(to, "", "selftest_last", config->selftest_last);
 	add_key(to, "", "after_stop", config->after_stop);
+	if (config->services && config->services->len)
+		g_string_append(to, "services:\n");
+	for (guint i = 0; config->services && i < config->services->len; i++) {
+		g_string_append(to, "  - ");
+		add_text(to, config->services->pdata[i]);
+		g_string_append_c(to, '\n');
+	}
 	if (config->waivers->len)
 		g_string_append(to, "waivers:\n");
 	for (guint i = 0; i < config->waivers->len; i++) {

@@ -94,6 +94,35 @@ static bool take_vm(void *object, size_t offset, const char *text, char **why)
 	return false;
 }
 
+bool mp_config_is_service(const char *text)
+{
+	static const char *const kinds[] = { ".service", ".socket", ".timer" };
+	size_t length = strlen(text);
+	bool kind = false;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		kind = kind ||
+		       (length > strlen(kinds[i]) && g_str_has_suffix(text, kinds[i]));
+	/* systemd.unit(5); a dash in front would be an option. */
+	return kind && length <= 255 && *text != '-' &&
+	       strspn(text,
+		       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+		       ":_.\\@-") == length;
+}
+
+static bool take_service(void *object, size_t offset, const char *text, char **why)
+{
+	GPtrArray **services = (GPtrArray **)((char *)object + offset);
+
+	if (!mp_config_is_service(text)) {
+		*why = g_strdup("is not the name of a service, socket or timer such as "
+				"app.service");
+		return false;
+	}
+	g_ptr_array_add(*services, g_strdup(text));
+	return true;
+}
+
 /* A waiver that can match nothing waives nothing, and its author would never know. */
 static bool take_check(void *object, size_t offset, const char *text, char **why)
 {
@@ -175,6 +204,8 @@ static const struct mp_yaml_shape config_shape = {
 				.words = selftest_lasts },
 			{ "after_stop", MP_YAML_TEXT, AT(mp_config, after_stop),
 				.words = after_stops },
+			{ "services", MP_YAML_TAKES, AT(mp_config, services),
+				.take = take_service },
 			{ "waivers", MP_YAML_MAPS, AT(mp_config, waivers),
 				.shape = &waiver_shape },
 			{ NULL },
@@ -186,6 +217,7 @@ static struct mp_config *config_new(void)
 	struct mp_config *config = g_new0(struct mp_config, 1);
 
 	config->cards = g_ptr_array_new_with_free_func(pin_free);
+	config->services = g_ptr_array_new_with_free_func(g_free);
 	config->waivers = g_ptr_array_new_with_free_func(waiver_free);
 	return config;
 }
@@ -248,6 +280,7 @@ void mp_config_free(struct mp_config *config)
 	g_free(config->selftest_last);
 	g_free(config->after_stop);
 	g_ptr_array_unref(config->cards);
+	g_ptr_array_unref(config->services);
 	g_ptr_array_unref(config->waivers);
 	g_free(config);
 }

@@ -39,6 +39,7 @@ struct mp_config {
 	char *selftest;      /* "after-boot", "off", or NULL */
 	char *selftest_last; /* "off", "warn", "require", or NULL: as "warn" */
 	char *after_stop;    /* "keep", "host", or NULL: as "keep" */
+	GPtrArray *services; /* char *: units that run only while no VM has a card */
 	GPtrArray *waivers;  /* struct mp_waiver * */
 };
 
@@ -50,6 +51,8 @@ struct mp_config *mp_config_load(struct mp_root *root, GError **error);
 const struct mp_pin *mp_config_pin(const struct mp_config *config, const char *address);
 /* CONFIG as YAML that mp_config_parse() reads. Caller frees. */
 char *mp_config_write(const struct mp_config *config);
+/* Whether TEXT is the name of a unit that may be in `services`. */
+bool mp_config_is_service(const char *text);
 void mp_config_free(struct mp_config *config);
 typedef struct mp_config mp_config;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_config, mp_config_free)

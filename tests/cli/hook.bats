@@ -259,3 +259,34 @@ not_good() {
 	echo 'selftest_last: require' >"$TREE/etc/metis-passthrough/config.yaml"
 	metis hook 101 pre-start --sysroot "$TREE"
 }
+
+# What the hook notes at the start, in a tree: it writes none there.
+note() {
+	mkdir -p "$TREE/run/metis-passthrough" "$TREE/metis-passthrough"
+	printf 'metis-passthrough vm 1\nlog 100000000\ncard 0000:86:00.0\n' >"$TREE/run/metis-passthrough/vm-101"
+	printf '[  100.000000] old\n[  101.000000] DMAR: [INTR-REMAP] Request device [86:00.0] fault index 0x28 [fault reason 0x22] x\n' \
+		>"$TREE/metis-passthrough/klog"
+}
+
+@test "what the IOMMU blocked since the start is told after the stop" {
+	tree set-up
+	note
+	metis hook 101 post-stop --sysroot "$TREE"
+	[[ $stderr == "metis-passthrough: 0000:86:00.0: warning: the IOMMU blocked it 1 time since the VM started; what it means: metis-passthrough diagnose --vm 101"$'\n'*"fault index 0x28"* ]] || fail "$stderr"
+	[ -e "$TREE/run/metis-passthrough/vm-101" ]
+	sed -i 's/101.000/ 99.000/' "$TREE/metis-passthrough/klog"
+	metis hook 101 post-stop --sysroot "$TREE"
+	[ -z "$output$stderr" ] || fail "$stderr"
+	echo nonsense >"$TREE/run/metis-passthrough/vm-101"
+	metis hook 101 post-stop --sysroot "$TREE"
+	[[ $stderr == *"warning: what was noted when it started is lost: /run/metis-passthrough/vm-101: not a note of this program"* ]] || fail "$stderr"
+}
+
+@test "a VM that runs without its card: told after the start" {
+	tree set-up
+	metis hook 101 post-start --sysroot "$TREE"
+	[ -z "$output$stderr" ] || fail "$stderr"
+	rm "$(card)/driver"
+	metis hook 101 post-start --sysroot "$TREE"
+	[[ $stderr == *"0000:86:00.0: warning: it is not with vfio-pci, so VM 101 does not have it"* ]] || fail "$stderr"
+}

@@ -229,4 +229,7 @@ setup() {
 	caught 'gives it back' write hook-nvme-keep.out nvme
 	caught 'that runs' write hook-nvme-runs.out 'pre-start 0 vfio-pci post-stop 0 vfio-pci'
 	caught 'that runs' write hook-nvme-runs.err ''
+	caught 'stops what uses' write hook-services.out \
+		'refused 1: started 0: service app.service again 0: service app.service stopped 0: on-app.service'
+	caught 'stops what uses' write hook-services.err ''
 }

@@ -409,3 +409,12 @@ has_cdev() {
 	run grep -c '^metis-passthrough: VM 102 .*: it runs (pid [0-9]*), so nothing is done to its cards' "$LAB_OUT/hook-nvme-runs.err"
 	assert_output 2
 }
+
+@test "$LAB_VARIANT: the hook stops what uses the device, and starts it again afterwards" {
+	exited hook-services 0
+	assert_equal "$(one_line hook-services)" \
+		'refused 1: on-app.service started 0: service app.service again 0: service app.service stopped 0: on-app.service'
+	run cat "$LAB_OUT/hook-services.err"
+	assert_line 'metis-passthrough: stopping what uses the cards: app.service'
+	assert_line 'metis-passthrough: starting again what uses the cards: app.service'
+}

@@ -33,6 +33,7 @@ static void every_key_arrives(void **state G_GNUC_UNUSED)
 		      "selftest: after-boot\n"
 		      "selftest_last: require\n"
 		      "after_stop: host\n"
+		      "services: [metis-app.service, 'feed@1.timer']\n"
 		      "waivers:\n"
 		      "  - check: 'iommu-*'\n"
 		      "    subject: host\n"
@@ -64,6 +65,8 @@ static void every_key_arrives(void **state G_GNUC_UNUSED)
 	assert_string_equal(config->selftest, "after-boot");
 	assert_string_equal(config->selftest_last, "require");
 	assert_string_equal(config->after_stop, "host");
+	assert_int_equal(config->services->len, 2);
+	assert_string_equal(config->services->pdata[1], "feed@1.timer");
 	waiver = config->waivers->pdata[0];
 	assert_string_equal(waiver->check, "iommu-*");
 	assert_string_equal(waiver->subject, "host");
@@ -85,7 +88,13 @@ static void bad_files_are_refused(void **state G_GNUC_UNUSED)
 	static const char *const cases[][2] = {
 		{ "card: []\n",
 			"c.yaml:1:1: unknown key 'card'; known here: cards, vm, binding, "
-			"hugepages, viommu, selftest, selftest_last, after_stop, waivers" },
+			"hugepages, viommu, selftest, selftest_last, after_stop, services, waivers" },
+		{ "services: [--now]\n",
+			"c.yaml:1:12: services[0]: '--now' is not the name of a service, socket "
+			"or timer such as app.service" },
+		{ "services: ['-a.service']\n",
+			"c.yaml:1:12: services[0]: '-a.service' is not the name of a service, "
+			"socket or timer such as app.service" },
 		{ "cards: [{}]\n", "c.yaml:1:10: cards[0]: key 'address' is missing" },
 		{ "cards: [{address: 86}]\n",
 			"c.yaml:1:19: cards[0].address: '86' is not a PCI "
@@ -159,7 +168,7 @@ static void written_and_read_back(void **state G_GNUC_UNUSED)
 		static const char base[] =
 			"cards:\n  - address: 86:00.0\n    id: 1f9d:1100\n    slot: x\n"
 			"    group_members: [86:00.0, 86:00.1]\n  - address: 3b:00.0\n"
-			"vm: 101\nbinding: ids\nviommu: intel\nselftest: off\nselftest_last: warn\nafter_stop: host\nwaivers:\n"
+			"vm: 101\nbinding: ids\nviommu: intel\nselftest: off\nselftest_last: warn\nafter_stop: host\nservices: [a.service]\nwaivers:\n"
 			"  - check: device-link\n    reason: x\n";
 		g_autoptr(mp_config) first =
 			mp_config_parse("base", base, strlen(base), NULL);

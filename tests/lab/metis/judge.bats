@@ -99,6 +99,9 @@ swap() {
 	caught 'somebody else has' swap hook-held.out 0x00000001 0x00000000
 	caught 'silent again' swap hook-stop.out ' 2$' ' 6'
 	caught 'silent again' write hook-stop.rc 1
+	caught 'blocked while' swap hook-faults.err 'blocked it 1 time' 'blocked it 2 times'
+	caught 'blocked while' swap hook-faults.err 'fault index 0x7f8' 'nothing'
+	caught 'blocked while' write hook-no-faults.err "metis-passthrough: the IOMMU blocked it"
 	caught 'does not come back' write hook-wedged.rc 0
 	caught 'does not come back' swap hook-unwedged.out 'bus flr' 'flr bus'
 	caught 'second hook' swap hook-dead.err 'another run' 'no other run'

@@ -226,6 +226,21 @@ refusal() {
 	assert_equal "$(one_line hook-stop | tr -s ' ')" '0x00000000 0x00000000 0x00000000 2'
 }
 
+@test "$LAB_VARIANT: what was blocked while the VM ran is told when it has stopped" {
+	exited hook-faults 0
+	run cat "$LAB_OUT/hook-faults.out"
+	assert_line --index 0 'metis-passthrough vm 1'
+	assert_line --index 1 --regexp '^log [1-9][0-9]+$'
+	assert_line --index 2 "card $CARD"
+	refute_line vm-101
+	run grep "^metis-passthrough: $CARD: " "$LAB_OUT/hook-faults.err"
+	assert_line --regexp 'warning: the IOMMU blocked it 1 time since the VM started; what it means: metis-passthrough diagnose --vm 101$'
+	assert_line --partial 'fault index 0x7f8'
+	exited hook-no-faults 0
+	run cat "$LAB_OUT/hook-no-faults.err"
+	refute_output --partial 'blocked'
+}
+
 @test "$LAB_VARIANT: a card that does not come back is refused, and comes back by a better reset" {
 	exited hook-wedged 1
 	run refusal hook-wedged

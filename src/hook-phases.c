@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "core/handover.h"
+#include "core/pci.h"
+#include "core/selftest-last.h"
+#include "core/vm-note.h"
+#include "core/vm-start.h"
+#include "hook-cards.h"
+#include "hook-phases.h"
+#include "hook-services.h"
+
+struct work {
+	struct mp_root *root;
+	struct mp_host *host;
+	struct mp_config *config;
+	struct mp_vm *vm; /* of HOST; NULL: it has no card, and nothing is to be done */
+};
+
+static void work_clear(struct work *work)
+{
+	g_clear_pointer(&work->config, mp_config_free);
+	g_clear_pointer(&work->host, mp_host_free);
+}
+typedef struct work mp_hook_work;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(mp_hook_work, work_clear)
+
+/* Only what the VM's configuration says: most VMs have no card. */
+static int has_cards(struct mp_root *root, const char *vmid, GError **error)
+{
+	g_autoptr(mp_host) host = mp_host_new(mp_root_name(root), mp_root_is_live(root));
+	struct mp_vm *vm;
+
+	mp_probe_guests(host, root);
+	vm = mp_vm_find(host, vmid, error);
+	if (!vm)
+		return -1;
+	return vm->hostpci->len > 0;
+}
+
+static bool load_host(struct work *work, const char *vmid, GError **error)
+{
+	g_clear_pointer(&work->host, mp_host_free);
+	work->host = mp_host_load(work->root, MP_TOPIC_PCI | MP_TOPIC_DETAILS, error);
+	if (!work->host)
+		return false;
+	mp_probe_guests(work->host, work->root);
+	mp_probe_selftest(work->host, work->root);
+	/* Only for these: on which kernel and BIOS they were. */
+	if (work->host->selftests->last->len)
+		mp_probe_platform(work->host, work->root);
+	mp_probe_use(work->host, work->root); /* last: it needs devices and guests */
+	work->vm = mp_vm_find(work->host, vmid, error);
+	return work->vm != NULL;
+}
+
+static bool load(
+	struct work *work, struct mp_root *root, const char *vmid, GError **error)
+{
+	int cards = has_cards(root, vmid, error);
+
+	work->root = root;
+	if (cards <= 0)
+		return cards == 0;
+	work->config = mp_config_load(root, error);
+	return work->config && load_host(work, vmid, error);
+}
+
+/* What does not count for the VM. */
+static void warn(const char *what, GError *problem)
+{
+	g_autofree char *line =
+		g_strdup_printf("warning: %s: %s", what, problem->message);
+
+	mp_hook_say(NULL, line);
+	g_error_free(problem);
+}
+
+/* --- before it starts --- */
+
+static int judge(const struct work *work)
+{
+	struct mp_vm_start start;
+	int code;
+
+	mp_vm_start_judge(work->host, work->config, work->vm, &start);
+	if (start.refusal)
+		mp_hook_say(NULL, start.refusal);
+	for (guint i = 0; i < start.warnings->len; i++) {
+		g_autofree char *line = g_strdup_printf(
+			"warning: %s", (const char *)start.warnings->pdata[i]);
+
+		mp_hook_say(NULL, line);
+	}
+	code = start.refusal ? MP_EXIT_FINDING : MP_EXIT_OK;
+	mp_vm_start_clear(&start);
+	return code;
+}
+
+/* What an earlier start of this VM stopped is not forgotten: nobody promised a post-stop. */
+static void add_earlier(
+	struct mp_vm_note *note, struct mp_root *root, const struct mp_vm *vm)
+{
+	g_autoptr(mp_vm_note) before = mp_vm_note_load(root, vm->id, NULL);
+
+	for (guint i = 0; before && i < before->services->len; i++)
+		if (!g_ptr_array_find_with_equal_func(note->services,
+			    before->services->pdata[i], g_str_equal, NULL))
+			g_ptr_array_add(
+				note->services, g_strdup(before->services->pdata[i]));
+}
+
+static void save(
+	struct mp_vm_note *note, struct mp_target *target, const struct work *work)
+{
+	g_autoptr(GPtrArray) cards = mp_hook_cards(work->host, work->vm);
+	GError *problem = NULL;
+
+	g_ptr_array_set_size(note->cards, 0);
+	for (guint i = 0; i < cards->len; i++) {
+		const struct mp_pci *device = cards->pdata[i];
+
+		g_ptr_array_add(note->cards, g_strdup(device->bdf));
+	}
+	if (!mp_vm_note_mark(note, work->root, &problem) ||
+		!mp_vm_note_save(target, work->vm->id, note, &problem))
+		warn("faults of the IOMMU will not be told when the VM has stopped",
+			problem);
+}
+
+/* Nothing was done to the cards: what used them goes on. */
+static void start_again(struct mp_target *target, const GPtrArray *stopped)
+{
+	GError *problem = NULL;
+
+	if (!mp_hook_start_services(target, stopped, &problem))
+		warn("they do not run", problem);
+}
+
+static int pre_start_live(
+	struct work *work, const char *vmid, struct mp_target *target, GError **error)
+{
+	g_autoptr(GPtrArray) stopped = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(mp_vm_note) note = mp_vm_note_new();
+	int code;
+
+	if (!work->vm->running && mp_hook_wants_services(work->config, work->vm) &&
+		(!mp_hook_stop_services(target, work->config, stopped, error) ||
+			(stopped->len && !load_host(work, vmid, error)))) {
+		start_again(target, stopped);
+		return MP_EXIT_FINDING;
+	}
+	code = judge(work);
+	if (code != MP_EXIT_OK) {
+		start_again(target, stopped);
+		return code;
+	}
+	for (guint i = 0; i < stopped->len; i++)
+		g_ptr_array_add(note->services, g_strdup(stopped->pdata[i]));
+	add_earlier(note, work->root, work->vm);
+	if (note->services->len)
+		save(note, target, work);
+	if (!mp_hook_take_cards(work->host, work->config, work->vm, error))
+		return MP_EXIT_FINDING;
+	save(note, target, work);
+	return MP_EXIT_OK;
+}
+
+int mp_hook_pre_start(struct mp_root *root, const char *vmid, GError **error)
+{
+	g_auto(mp_hook_work) work = { NULL };
+	g_autoptr(mp_target) target = NULL;
+
+	if (!load(&work, root, vmid, error))
+		return MP_EXIT_FAILURE;
+	if (!work.vm)
+		return MP_EXIT_OK;
+	if (!work.host->live)
+		return judge(&work);
+	target = mp_target_open(NULL, error);
+	return target ? pre_start_live(&work, vmid, target, error) : MP_EXIT_FAILURE;
+}
+
+/* --- it runs --- */
+
+int mp_hook_post_start(struct mp_root *root, const char *vmid, GError **error)
+{
+	g_auto(mp_hook_work) work = { NULL };
+	g_autoptr(GPtrArray) cards = NULL;
+
+	if (!load(&work, root, vmid, error))
+		return MP_EXIT_FAILURE;
+	if (!work.vm)
+		return MP_EXIT_OK;
+	cards = mp_hook_cards(work.host, work.vm);
+	for (guint i = 0; i < cards->len; i++) {
+		const struct mp_pci *device = cards->pdata[i];
+		g_autofree char *line = NULL;
+
+		if (mp_fact_is(&device->driver, MP_DRIVER_VFIO))
+			continue;
+		line = g_strdup_printf("%s: warning: it is not with " MP_DRIVER_VFIO
+				       ", so VM %s does not have it",
+			device->bdf, work.vm->id);
+		mp_hook_say(NULL, line);
+	}
+	return MP_EXIT_OK;
+}
+
+/* --- it is gone --- */
+
+static void tell_faults(
+	const struct mp_vm_note *note, struct mp_root *root, const struct mp_vm *vm)
+{
+	GError *problem = NULL;
+	g_autoptr(GPtrArray) lines = mp_vm_note_faults(note, vm->id, root, &problem);
+
+	if (!lines) {
+		warn("whether the IOMMU blocked the cards is not known", problem);
+		return;
+	}
+	for (guint i = 0; i < lines->len; i++)
+		mp_hook_say(NULL, lines->pdata[i]);
+}
+
+static bool services_back(const struct work *work, const struct mp_vm_note *note,
+	struct mp_target *target, GError **error)
+{
+	const struct mp_vm *other =
+		mp_hook_services_user(work->host, work->config, work->vm);
+
+	if (!note->services->len || g_strcmp0(work->config->after_stop, "host") != 0)
+		return true;
+	if (other) {
+		g_autofree char *line = g_strdup_printf(
+			"VM %s runs with a card: services stay stopped", other->id);
+
+		mp_hook_say(NULL, line);
+		return true;
+	}
+	return mp_hook_start_services(target, note->services, error);
+}
+
+int mp_hook_post_stop(struct mp_root *root, const char *vmid, GError **error)
+{
+	g_auto(mp_hook_work) work = { NULL };
+	g_autoptr(mp_vm_note) note = NULL;
+	g_autoptr(mp_target) target = NULL;
+	GError *problem = NULL;
+
+	if (!load(&work, root, vmid, error))
+		return MP_EXIT_FAILURE;
+	if (!work.vm)
+		return MP_EXIT_OK;
+	note = mp_vm_note_load(root, work.vm->id, &problem);
+	if (problem)
+		warn("what was noted when it started is lost", problem);
+	if (note)
+		tell_faults(note, root, work.vm);
+	if (!work.host->live)
+		return MP_EXIT_OK;
+	target = mp_target_open(NULL, error);
+	if (!target)
+		return MP_EXIT_FAILURE;
+	/* A note stays where not all is done: it can be tried again by hand. */
+	if (!mp_hook_leave_cards(work.host, work.config, work.vm, error) ||
+		(note && !services_back(&work, note, target, error)) ||
+		!mp_vm_note_forget(target, work.vm->id, error))
+		return MP_EXIT_FINDING;
+	return MP_EXIT_OK;
+}
