@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state of an Axelera Metis: a DesignWare eDMA (version 0, unrolled) in BAR 0, the
- * control block of the firmware at the start of BAR 2.
- *
- * Sources: the names of the eDMA's registers are those of the kernel's
- * drivers/dma/dw-edma/dw-edma-v0-regs.h; offsets and the control block are as the vendor's
- * published drivers 1.4.4 to 1.6.2 use them. UNTESTED ON HARDWARE.
+ * The state of an Axelera Metis: a DesignWare eDMA in BAR 0 (dw-edma.h), the control block of
+ * the firmware at the start of BAR 2 (metis-block.h). UNTESTED ON HARDWARE.
  */
 #include "config.h"
 
 #include "core/card.h"
+#include "core/dw-edma.h"
+#include "core/metis-block.h"
 #include "core/pci.h"
 
-#define BAR_EDMA    0
-#define BAR_CONTROL 2
-
-/* BAR 0. Read and write halves have the same registers at other places. */
-#define CTRL     0x008 /* 3:0 write channels, 19:16 read channels */
+/* Read and write halves have the same registers at other places. */
 #define CHANNELS 4
 
 struct half {
@@ -24,30 +18,39 @@ struct half {
 	uint32_t engine_en, int_clear;
 	uint32_t done_low, abort_low; /* address, high word 4 behind */
 	uint32_t data;                /* channels 0 and 1, then 2 and 3 */
-	uint32_t channel;             /* control1 of channel 0; 0x200 each */
+	uint32_t channel;             /* of channel 0 */
 };
 
 static const struct half halves[] = {
-	{ "write", "write channels, done", "write channels, abort", 0x00c, 0x058, 0x060,
-		0x068, 0x070, 0x200 },
-	{ "read", "read channels, done", "read channels, abort", 0x02c, 0x0ac, 0x0cc,
-		0x0d4, 0x0dc, 0x300 },
+	{
+		.name = "write",
+		.done = "write channels, done",
+		.abort = "write channels, abort",
+		.engine_en = DW_EDMA_WRITE_ENGINE_EN,
+		.int_clear = DW_EDMA_WRITE_INT_CLEAR,
+		.done_low = DW_EDMA_WRITE_DONE_IMWR_LOW,
+		.abort_low = DW_EDMA_WRITE_ABORT_IMWR_LOW,
+		.data = DW_EDMA_WRITE_IMWR_DATA(0),
+		.channel = DW_EDMA_WRITE_CHANNEL(0),
+	},
+	{
+		.name = "read",
+		.done = "read channels, done",
+		.abort = "read channels, abort",
+		.engine_en = DW_EDMA_READ_ENGINE_EN,
+		.int_clear = DW_EDMA_READ_INT_CLEAR,
+		.done_low = DW_EDMA_READ_DONE_IMWR_LOW,
+		.abort_low = DW_EDMA_READ_ABORT_IMWR_LOW,
+		.data = DW_EDMA_READ_IMWR_DATA(0),
+		.channel = DW_EDMA_READ_CHANNEL(0),
+	},
 };
-#define STRIDE        0x200
-#define STATUS(value) ((value) >> 5 & 3) /* CS of control1 */
-#define INT_ALL       0x00ff00ff
+#define STRIDE  (DW_EDMA_WRITE_CHANNEL(1) - DW_EDMA_WRITE_CHANNEL(0))
+#define INT_ALL 0x00ff00ff
 
-/* BAR 2, the control block. */
-#define HEADER_MAGIC  0x000
-#define FW_VERSION    0x200 /* u8 major, u8 minor */
-#define DMA_VM        0x218
-#define DMA_VM_FLAG   0xc1a0c1a0
-/* References to areas: u16 magic, 2 x u8 version, u32 size, u64 offset, u16 area. */
-#define REF_WINDOW    0x2b8
-#define REF_VMSI      0x2e8
-#define MAGIC_WINDOW  0xbac1
-#define MAGIC_VMSI    0xb5b5
-/* The window's area. */
+#define HEADER_MAGIC 0x000 /* newer firmware only: its absence says nothing */
+
+/* The host window's area, "hdrv". */
 #define WINDOW_CTRL   0x00
 #define WINDOW_TARGET 0x08
 #define WINDOW_SIZE   0x10
@@ -109,9 +112,9 @@ static uint64_t get64(struct reader *reader, unsigned bar, uint64_t offset)
 static bool find_area(
 	struct reader *reader, uint64_t reference, unsigned magic, uint64_t *at)
 {
-	uint32_t word = get(reader, BAR_CONTROL, reference);
+	uint32_t word = get(reader, METIS_BAR_MEMORY, reference);
 
-	*at = get64(reader, BAR_CONTROL, reference + 8);
+	*at = get64(reader, METIS_BAR_MEMORY, reference + METIS_REF_OFFSET);
 	return !reader->failed && (word & 0xffff) == magic && *at && *at % 4 == 0 &&
 	       *at < UINT32_MAX;
 }
@@ -120,11 +123,11 @@ static void add_target(struct mp_card *card, struct reader *reader,
 	const struct half *half, const char *name, uint32_t low)
 {
 	struct mp_card_target *target = &card->targets[card->targets_count++];
-	uint32_t first = get(reader, BAR_EDMA, half->data);
-	uint32_t second = get(reader, BAR_EDMA, half->data + 4);
+	uint32_t first = get(reader, METIS_BAR_DMA, half->data);
+	uint32_t second = get(reader, METIS_BAR_DMA, half->data + 4);
 
 	target->name = name;
-	target->address = get64(reader, BAR_EDMA, low);
+	target->address = get64(reader, METIS_BAR_DMA, low);
 	target->data[0] = (uint16_t)first;
 	target->data[1] = (uint16_t)(first >> 16);
 	target->data[2] = (uint16_t)second;
@@ -138,7 +141,7 @@ static void read_edma(struct mp_host *host, struct mp_card *card, struct reader 
 {
 	for (size_t h = 0; h < G_N_ELEMENTS(halves); h++) {
 		const struct half *half = &halves[h];
-		bool on = get(reader, BAR_EDMA, half->engine_en) & 1;
+		bool on = get(reader, METIS_BAR_DMA, half->engine_en) & 1;
 
 		add_target(card, reader, half, half->done, half->done_low);
 		add_target(card, reader, half, half->abort, half->abort_low);
@@ -148,18 +151,18 @@ static void read_edma(struct mp_host *host, struct mp_card *card, struct reader 
 
 			channel->name = mp_host_strf(host, "%s %u", half->name, n);
 			channel->enabled = on;
-			channel->status =
-				STATUS(get(reader, BAR_EDMA, half->channel + n * STRIDE));
+			channel->status = DW_EDMA_CS(
+				get(reader, METIS_BAR_DMA, half->channel + n * STRIDE));
 		}
 	}
 }
 
 static void read_window(struct mp_card *card, struct reader *reader, uint64_t at)
 {
-	card->window =
-		get(reader, BAR_CONTROL, at + WINDOW_CTRL) & 1 ? MP_CARD_YES : MP_CARD_NO;
-	card->window_target = get64(reader, BAR_CONTROL, at + WINDOW_TARGET);
-	card->window_size = get(reader, BAR_CONTROL, at + WINDOW_SIZE);
+	card->window = get(reader, METIS_BAR_MEMORY, at + WINDOW_CTRL) & 1 ? MP_CARD_YES
+									   : MP_CARD_NO;
+	card->window_target = get64(reader, METIS_BAR_MEMORY, at + WINDOW_TARGET);
+	card->window_size = get(reader, METIS_BAR_MEMORY, at + WINDOW_SIZE);
 	if (reader->failed)
 		card->window = MP_CARD_UNKNOWN;
 }
@@ -167,11 +170,11 @@ static void read_window(struct mp_card *card, struct reader *reader, uint64_t at
 /* All of a few words that cannot all be the same in a card that runs. */
 static bool all_are(struct reader *reader, uint32_t value)
 {
-	return get(reader, BAR_EDMA, CTRL) == value &&
-	       get(reader, BAR_CONTROL, HEADER_MAGIC) == value &&
-	       get(reader, BAR_CONTROL, FW_VERSION) == value &&
-	       get(reader, BAR_CONTROL, REF_WINDOW) == value &&
-	       get(reader, BAR_CONTROL, REF_VMSI) == value && !reader->failed;
+	return get(reader, METIS_BAR_DMA, DW_EDMA_CTRL) == value &&
+	       get(reader, METIS_BAR_MEMORY, HEADER_MAGIC) == value &&
+	       get(reader, METIS_BAR_MEMORY, METIS_VERSION) == value &&
+	       get(reader, METIS_BAR_MEMORY, METIS_HDRV) == value &&
+	       get(reader, METIS_BAR_MEMORY, METIS_VMSI) == value && !reader->failed;
 }
 
 static void read_metis(
@@ -189,9 +192,9 @@ static void read_metis(
 	if (reader.failed || card->life != MP_CARD_UNREAD)
 		return;
 	read_edma(host, card, &reader);
-	has_window = find_area(&reader, REF_WINDOW, MAGIC_WINDOW, &window);
-	has_vmsi = find_area(&reader, REF_VMSI, MAGIC_VMSI, &vmsi);
-	version = get(&reader, BAR_CONTROL, FW_VERSION);
+	has_window = find_area(&reader, METIS_HDRV, METIS_HDRV_MAGIC, &window);
+	has_vmsi = find_area(&reader, METIS_VMSI, METIS_VMSI_MAGIC, &vmsi);
+	version = get(&reader, METIS_BAR_MEMORY, METIS_VERSION);
 	if (reader.failed)
 		return;
 	if (!has_window || !has_vmsi) {
@@ -205,8 +208,9 @@ static void read_metis(
 	card->life = MP_CARD_RUNNING;
 	card->firmware_major = version & 0xff;
 	card->firmware_minor = version >> 8 & 0xff;
-	card->dma_vm = get(&reader, BAR_CONTROL, DMA_VM) == DMA_VM_FLAG ? MP_CARD_YES
-									: MP_CARD_NO;
+	card->dma_vm = get(&reader, METIS_BAR_MEMORY, METIS_DMA_VM) == METIS_DMA_VM_YES
+			       ? MP_CARD_YES
+			       : MP_CARD_NO;
 	read_window(card, &reader, window);
 	if (reader.failed)
 		card->life = MP_CARD_UNREAD;
@@ -238,24 +242,24 @@ static bool close_window(const struct writer *writer)
 	struct reader reader = { .io = writer->io };
 	uint64_t at;
 
-	if (!find_area(&reader, REF_WINDOW, MAGIC_WINDOW, &at))
+	if (!find_area(&reader, METIS_HDRV, METIS_HDRV_MAGIC, &at))
 		return true;
-	return put(writer, BAR_CONTROL, at + WINDOW_CTRL, 0) &&
-	       put(writer, BAR_CONTROL, at + WINDOW_TARGET, 0) &&
-	       put(writer, BAR_CONTROL, at + WINDOW_TARGET + 4, 0);
+	return put(writer, METIS_BAR_MEMORY, at + WINDOW_CTRL, 0) &&
+	       put(writer, METIS_BAR_MEMORY, at + WINDOW_TARGET, 0) &&
+	       put(writer, METIS_BAR_MEMORY, at + WINDOW_TARGET + 4, 0);
 }
 
 /* engine_en = 0 stops all channels and is the soft reset of the half. */
 static bool stop_half(const struct writer *writer, const struct half *half)
 {
-	return put(writer, BAR_EDMA, half->engine_en, 0) &&
-	       put(writer, BAR_EDMA, half->done_low, 0) &&
-	       put(writer, BAR_EDMA, half->done_low + 4, 0) &&
-	       put(writer, BAR_EDMA, half->abort_low, 0) &&
-	       put(writer, BAR_EDMA, half->abort_low + 4, 0) &&
-	       put(writer, BAR_EDMA, half->data, 0) &&
-	       put(writer, BAR_EDMA, half->data + 4, 0) &&
-	       put(writer, BAR_EDMA, half->int_clear, INT_ALL);
+	return put(writer, METIS_BAR_DMA, half->engine_en, 0) &&
+	       put(writer, METIS_BAR_DMA, half->done_low, 0) &&
+	       put(writer, METIS_BAR_DMA, half->done_low + 4, 0) &&
+	       put(writer, METIS_BAR_DMA, half->abort_low, 0) &&
+	       put(writer, METIS_BAR_DMA, half->abort_low + 4, 0) &&
+	       put(writer, METIS_BAR_DMA, half->data, 0) &&
+	       put(writer, METIS_BAR_DMA, half->data + 4, 0) &&
+	       put(writer, METIS_BAR_DMA, half->int_clear, INT_ALL);
 }
 
 static bool quiesce_metis(
@@ -275,7 +279,7 @@ static bool quiesce_metis(
 
 const struct mp_card_kind mp_card_kind_metis = {
 	.name = "metis",
-	.bars = 1 << BAR_EDMA | 1 << BAR_CONTROL,
+	.bars = 1 << METIS_BAR_DMA | 1 << METIS_BAR_MEMORY,
 	.read = read_metis,
 	.quiesce = quiesce_metis,
 };
