@@ -460,6 +460,7 @@ static void memory_for_a_vm(void **state G_GNUC_UNUSED)
 		.id = "101", .source = "/etc/pve/101.conf", .memory_mib = 8192
 	};
 
+	vm.next = &vm; /* nothing is pending */
 	setup(&x, "generic");
 	expect(&x, "memory-headroom", MP_UNSURE, "");
 	expect(&x, "memlock", MP_UNSURE, "");

@@ -93,7 +93,7 @@ static void bad_files_name_line_column_key_and_reason(void **state G_GNUC_UNUSED
 		{ HEAD "modules: *a\n", "x.yaml:4:10: modules: aliases are not allowed" },
 		{ HEAD "title2: !!str x\n",
 			"x.yaml:4:1: unknown key 'title2'; known here: name, title, default, ids, "
-			"classes, modules, drivers, engine, interrupts, reset, guest, "
+			"classes, modules, drivers, engine, state, interrupts, reset, guest, "
 			"known_bad" },
 		{ HEAD "engine: !!str edu\n",
 			"x.yaml:4:9: engine: tags are not allowed" },
