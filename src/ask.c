@@ -28,8 +28,8 @@ bool mp_ask_possible(const char *without, const char *instead, GError **error)
 	if (where_to_ask())
 		return true;
 	g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-		"there is no terminal to ask on: --yes to %s without a question, or %s",
-		without, instead);
+		"there is no terminal to ask on: --yes to %s without a question%s%s",
+		without, instead ? ", or " : "", instead ? instead : "");
 	return false;
 }
 

@@ -8,7 +8,7 @@
 
 /* Whether there is somebody to ask. Fails with MP_ERROR_USAGE, naming the ways to go on:
  * WITHOUT is what --yes would do ("make the change"), INSTEAD what needs no answer ("see it
- * with 'metis-passthrough plan'"). */
+ * with 'metis-passthrough plan'"), or NULL. */
 bool mp_ask_possible(const char *without, const char *instead, GError **error);
 /* Asks QUESTION; only "y" and "yes" are a yes. An end of input or a signal is a no. */
 bool mp_ask(const char *question);

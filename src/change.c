@@ -120,12 +120,15 @@ static bool allowed(struct show *show, GError **error)
 		return true;
 	if (!show->people) {
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-			"--format %s asks nothing: it needs --yes or --output DIR",
-			show->options->format);
+			"--format %s asks nothing: it needs --yes%s",
+			show->options->format,
+			show->options->can_output ? " or --output DIR" : "");
 		return false;
 	}
-	return mp_ask_possible(
-		"make the change", "--output DIR to write the files there", error);
+	return mp_ask_possible("make the change",
+		show->options->can_output ? "--output DIR to write the files there"
+					  : NULL,
+		error);
 }
 
 static bool agreed(const struct show *show, const struct mp_plan_report *report)

@@ -14,6 +14,7 @@ struct mp_change_options {
 	const struct mp_planning_options *planning;
 	const char *sysroot, *format, *color;
 	const char *output; /* write the files there instead */
+	bool can_output;    /* the verb has that option */
 	bool yes, verbose;
 };
 

@@ -83,10 +83,36 @@ static void take(void *user, const struct mp_event *event)
 	}
 }
 
-static bool read_stream(
-	struct mp_event_parser *parser, int fd, const char *name, GError **error)
+/* What a log is often kept in, by its first bytes. */
+static const char *what_it_is(const char *data, size_t size)
 {
-	for (;;) {
+	static const struct {
+		const char *magic;
+		size_t length;
+		const char *what;
+	} rows[] = {
+		{ "\x1f\x8b", 2, "compressed: zcat FILE | metis-passthrough diagnose -" },
+		{ "\xfd\x37zXZ", 5,
+			"compressed: xzcat FILE | metis-passthrough diagnose -" },
+		{ "BZh", 3, "compressed: bzcat FILE | metis-passthrough diagnose -" },
+		{ "\x28\xb5\x2f\xfd", 4,
+			"compressed: zstdcat FILE | metis-passthrough diagnose -" },
+		{ "LPKSHHRH", 8,
+			"a journal: journalctl --file FILE -k | metis-passthrough diagnose -" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		if (size >= rows[i].length &&
+			!memcmp(data, rows[i].magic, rows[i].length))
+			return rows[i].what;
+	return NULL;
+}
+
+/* *BINARY: its first piece has a NUL byte, as text has not. */
+static bool read_stream(struct mp_event_parser *parser, int fd, const char *name,
+	bool *binary, GError **error)
+{
+	for (bool first = true;; first = false) {
 		size_t size;
 		char *room = mp_event_parser_room(parser, &size);
 		ssize_t got = read(fd, room, size);
@@ -97,20 +123,34 @@ static bool read_stream(
 			mp_error_set_errno(error, -errno, name, "read");
 			return false;
 		}
+		if (first) {
+			const char *what = what_it_is(room, (size_t)got);
+
+			/* Nothing to look at is no log without faults. */
+			if (got == 0)
+				what = "it is empty, so it tells nothing";
+			if (what)
+				g_set_error(error, MP_ERROR, MP_ERROR_INPUT,
+					"%s: cannot read as a log: %s", name, what);
+			if (what)
+				return false;
+			*binary = memchr(room, '\0', (size_t)got) != NULL;
+		}
 		if (got == 0)
 			return true;
 		mp_event_parser_took(parser, (size_t)got);
 	}
 }
 
-static bool read_file(struct mp_event_parser *parser, const char *path, GError **error)
+static bool read_file(
+	struct mp_event_parser *parser, const char *path, bool *binary, GError **error)
 {
 	struct stat st;
 	bool done;
 	int fd;
 
 	if (!strcmp(path, "-"))
-		return read_stream(parser, STDIN_FILENO, "standard input", error);
+		return read_stream(parser, STDIN_FILENO, "standard input", binary, error);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		mp_error_set_errno(error, -errno, path, "open");
@@ -122,7 +162,7 @@ static bool read_file(struct mp_event_parser *parser, const char *path, GError *
 		return false;
 	}
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	done = read_stream(parser, fd, path, error);
+	done = read_stream(parser, fd, path, binary, error);
 	close(fd);
 	return done;
 }
@@ -137,7 +177,9 @@ static bool read_kernel_log(
 	if (err < 0) {
 		mp_error_set_errno(error, err,
 			mp_root_is_live(root) ? "/dev/kmsg" : mp_root_name(root),
-			"read the kernel's log");
+			err == -EPERM || err == -EACCES
+				? "read the kernel's log, which takes root"
+				: "read the kernel's log");
 		return false;
 	}
 	mp_event_parser_feed(parser, data, size);
@@ -231,7 +273,8 @@ static bool read_log(
 	const char *file, struct mp_root *root, struct intake *intake, GError **error)
 {
 	g_autoptr(mp_event_parser) parser = mp_event_parser_new(take, intake);
-	bool done = file         ? read_file(parser, file, error)
+	bool binary = false;
+	bool done = file         ? read_file(parser, file, &binary, error)
 		    : opt_boot   ? read_journal(parser, error)
 		    : opt_follow ? follow(parser, error)
 				 : read_kernel_log(parser, root, error);
@@ -239,6 +282,12 @@ static bool read_log(
 	if (!done)
 		return false;
 	mp_event_parser_end(parser);
+	if (binary && !intake->log->events && !intake->undated) {
+		g_set_error(error, MP_ERROR, MP_ERROR_INPUT,
+			"%s: cannot read as a log: it is not text",
+			strcmp(file, "-") != 0 ? file : "standard input");
+		return false;
+	}
 	if (!intake->undated || intake->log->events)
 		return true;
 	g_set_error(error, MP_ERROR, MP_ERROR_INPUT,
@@ -361,8 +410,9 @@ static int run(int argc, char **argv, GError **error)
 		return 0;
 	if (!ops->diagnose || (opt_follow && !ops->event)) {
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-			"diagnose%s has no format '%s'", opt_follow ? " --follow" : "",
-			opt_format);
+			"diagnose%s has no format '%s' (there are: text, json%s)",
+			opt_follow ? " --follow" : "", opt_format,
+			opt_follow ? "" : ", markdown");
 		return 0;
 	}
 	return diagnose(file, ops, &style, error);

@@ -137,6 +137,19 @@ static int run_in_time(const struct phase *phase, const char *vmid, GError **err
 	return MP_EXIT_FAILURE;
 }
 
+/* Another phase is let through, lest a later Proxmox VE can start no VM; but somebody may
+ * have mistyped one by hand. */
+static void tell_unknown(const char *phase)
+{
+	static const char *const idle[] = { "post-start", "pre-stop", NULL };
+
+	if (!g_strv_contains(idle, phase))
+		fprintf(stderr,
+			"metis-passthrough: phase '%s' is not known (there are: pre-start, "
+			"post-start, pre-stop, post-stop): nothing is done\n",
+			phase);
+}
+
 static int run(int argc G_GNUC_UNUSED, char **argv, GError **error)
 {
 	uint64_t number;
@@ -149,6 +162,7 @@ static int run(int argc G_GNUC_UNUSED, char **argv, GError **error)
 	for (size_t i = 0; i < G_N_ELEMENTS(phases); i++)
 		if (!strcmp(argv[1], phases[i].name))
 			return run_in_time(&phases[i], argv[0], error);
+	tell_unknown(argv[1]);
 	return MP_EXIT_OK;
 }
 

@@ -190,7 +190,8 @@ static int run(int argc G_GNUC_UNUSED, char **argv G_GNUC_UNUSED, GError **error
 		return MP_EXIT_USAGE;
 	if (!look.ops->inspect) {
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-			"--format %s: inspect has no such form", look.ops->name);
+			"inspect has no format '%s' (there are: text, json)",
+			look.ops->name);
 		return MP_EXIT_USAGE;
 	}
 	if (opt_scrub && opt_sysroot && strcmp(opt_sysroot, "/") != 0) {

@@ -33,6 +33,7 @@ static int run(int argc G_GNUC_UNUSED, char **argv G_GNUC_UNUSED, GError **error
 		.format = opt_format,
 		.color = opt_color,
 		.output = opt_output,
+		.can_output = true,
 		.yes = opt_yes,
 		.verbose = opt_verbose,
 	};

@@ -32,7 +32,7 @@ static bool check_vm(const char *vm, GError **error)
 			   number <= 999999999))
 		return true;
 	g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-		"--vm %s: not the number of a VM (100 to 999999999)", vm);
+		"VM %s: not the number of a VM (100 to 999999999)", vm);
 	return false;
 }
 

@@ -221,6 +221,11 @@ static void add_card(struct mp_host *host, struct mp_root *root,
 		card->life = MP_CARD_ASLEEP;
 		return;
 	}
+	if (device->all_ones) {
+		card->why =
+			"its configuration space reads as all ones, so it does not answer";
+		return;
+	}
 	err = mp_root_produced(root, path, produce, &production, &text, &size);
 	if (err < 0) {
 		card->why = err == -ENOENT || err == -ENODATA

@@ -217,7 +217,8 @@ void mp_problem_place(const struct mp_diagnosis *diagnosis, struct mp_problem *p
 GPtrArray *mp_hypotheses_new(void);
 void mp_diagnose_rank(struct mp_diagnosis *diagnosis);
 void mp_diagnose_attempts(struct mp_diagnosis *diagnosis);
-void mp_diagnose_verdict(struct mp_diagnosis *diagnosis);
+/* NAMED: somebody asked for this very device. */
+void mp_diagnose_verdict(struct mp_diagnosis *diagnosis, bool named);
 void mp_clue_set(struct mp_diagnosis *diagnosis, enum mp_clue_id id, bool yes,
 	const char *format, ...) G_GNUC_PRINTF(4, 5);
 

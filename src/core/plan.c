@@ -367,6 +367,30 @@ struct mp_plan *mp_plan_make(const struct mp_wish *asked)
 	return plan;
 }
 
+/* Who takes a card at the next boot is the host's affair: it forbids nothing of a VM, whose
+ * options may well be made first. */
+static void boot_alone(struct mp_plan *plan, const struct mp_wish *wish)
+{
+	guint before = plan->obstacles->len;
+
+	mp_plan_simulate(plan, wish);
+	g_ptr_array_set_size(plan->obstacles, (int)before);
+	for (guint i = 0; i < plan->taken->len; i++) {
+		const struct mp_plan_taken *taken = plan->taken->pdata[i];
+		const char *bdf = taken->device->bdf;
+
+		if (taken->wanted && taken->then != MP_BIND_VFIO &&
+			!mp_pci_is_bridge(taken->device))
+			mp_plan_add_note(plan, bdf,
+				"as this host is, %s at the next boot: 'metis-passthrough setup "
+				"--device %s' gives it to vfio-pci",
+				taken->then == MP_BIND_UNKNOWN
+					? "what takes it cannot be foretold"
+					: "vfio-pci does not get it for sure",
+				bdf);
+	}
+}
+
 struct mp_plan *mp_plan_make_vm(const struct mp_wish *asked)
 {
 	struct mp_plan *plan = plan_new();
@@ -377,9 +401,8 @@ struct mp_plan *mp_plan_make_vm(const struct mp_wish *asked)
 		mp_plan_add_obstacle(plan, "host",
 			"name it: --device BDF (`metis-passthrough list` shows them)",
 			"no device to pass through is named, and the configuration has none");
-	mp_plan_simulate(plan, &wish);
+	boot_alone(plan, &wish);
 	mp_plan_use(plan, &wish);
-	/* Who takes the card at the next boot is not what this is about. */
 	g_ptr_array_set_size(plan->taken, 0);
 	mp_plan_mapping(plan, &wish);
 	mp_plan_vm(plan, &wish);

@@ -80,7 +80,7 @@ struct mp_vm *mp_vm_find(struct mp_host *host, const char *vm, GError **error)
 		return find_in_file(host, vm, error);
 	if (!is_vmid(vm)) {
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-			"--vm %s: neither the number of a VM nor a configuration file (a path "
+			"%s: neither the number of a VM nor a configuration file (a path "
 			"with '/' or ending in .conf)",
 			vm);
 		return NULL;

@@ -96,12 +96,37 @@ best() {
 	done
 }
 
-@test "a quiet log is quiet, and an empty one" {
+@test "a quiet log is quiet" {
 	metis diagnose "$(log quiet)"
 	assert_line --index 0 "diagnose: No fault found"
-	metis diagnose --format json - </dev/null
+	metis diagnose --format json - <"$(log quiet)"
 	assert_json .events 0
 	assert_json .exit_code 0
+}
+
+@test "what is no text is no log without faults" {
+	local tmp=$BATS_TEST_TMPDIR
+	: >"$tmp/empty"
+	gzip -c "$(log forum)" >"$tmp/log.gz"
+	xz -c "$(log forum)" >"$tmp/log.xz"
+	printf 'LPKSHHRH\0\0\0\0' >"$tmp/system.journal"
+	printf 'a\0b\n' >"$tmp/binary"
+	for file in empty:"it is empty" log.gz:zcat log.xz:xzcat system.journal:"journalctl --file" binary:"it is not text"; do
+		metis 3 diagnose "$tmp/${file%%:*}"
+		[[ $stderr == *"$tmp/${file%%:*}: cannot read as a log: "*"${file#*:}"* ]] || fail "$stderr"
+		[ -z "$output" ]
+	done
+	metis 3 diagnose --since 1d - </dev/null
+	# A log that a crash has torn has holes, and is read.
+	{ cat "$(log forum)" && printf '\0\0\0\0\n'; } >"$tmp/holes"
+	metis 1 diagnose "$tmp/holes"
+}
+
+@test "a device that nothing is about is not blamed for others" {
+	metis 1 diagnose --device 99:00.0 "$(log forum)"
+	assert_line --index 0 "FAULTS: nothing here is about 99:00.0; but 86:00.0: A write was blocked: no mapping lets the device write there"
+	metis 1 diagnose --device 86:00.0 "$(log forum)"
+	assert_line --index 0 --regexp '^FAULTS: 86:00.0 was blocked'
 }
 
 @test "names that look like faults blame nobody" {
@@ -153,7 +178,7 @@ best() {
 	metis 3 diagnose --since 2h "$(log forum-dmesg)"
 	[[ $stderr == *"--since 2h: the times in the log don't tell the date"* ]] || fail "$stderr"
 	metis 2 diagnose --since yesterday-ish "$(log forum)"
-	metis diagnose --since 1d - </dev/null
+	metis diagnose --since 1d - <"$(log quiet)"
 }
 
 @test "the kernel's log of a captured host" {
@@ -178,7 +203,7 @@ best() {
 @test "binary junk, and a device or driver name with markup, stay text" {
 	head -c 3000000 /dev/urandom >"$BATS_TEST_TMPDIR/junk"
 	run --separate-stderr timeout 60 "$METIS" diagnose "$BATS_TEST_TMPDIR/junk"
-	[ "$status" -le 1 ]
+	[ "$status" -eq 3 ]
 	printf 'vfio-pci 0000:86:00.0: not ready 65535ms after **FLR**|<b>\033[31m`~~~~; giving up\n~~~~ DMAR\n' >"$BATS_TEST_TMPDIR/log"
 	metis 1 diagnose --format markdown "$BATS_TEST_TMPDIR/log"
 	run grep -c '^~~~~' <<<"$output"

@@ -42,10 +42,12 @@ runs() {
 @test "a VM without a card, and every other phase: exit 0" {
 	metis hook 100 pre-start --sysroot "$(host forum-node)"
 	[ -z "$output$stderr" ]
-	for phase in post-start pre-stop post-stop something-new; do
+	for phase in post-start pre-stop post-stop; do
 		metis hook 101 "$phase" --sysroot "$(host fallen-off-bus)"
 		[ -z "$output$stderr" ]
 	done
+	metis hook 101 something-new --sysroot "$(host fallen-off-bus)"
+	[[ $stderr == *"phase 'something-new' is not known"* ]]
 }
 
 @test "words that are none: exit 2 or 3, never 0" {

@@ -120,3 +120,10 @@ changed() {
 	metis 2 inspect --sysroot "$(host lab-amd)"
 	[[ $stderr == *"name one by --device"* ]] || fail "$stderr"
 }
+
+@test "a card that fell off the bus is not taken for one that was not captured" {
+	metis 3 inspect --sysroot "$(host fallen-off-bus)"
+	assert_line --index 0 --partial "UNKNOWN: 0000:86:00.0 could not be looked into: its configuration space reads as all ones"
+	metis 2 inspect --sysroot "$(host fallen-off-bus)" --format junit
+	[[ $stderr == *"(there are: text, json)"* ]]
+}

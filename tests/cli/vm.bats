@@ -88,6 +88,20 @@ conf() {
 	assert_json '[.findings[] | select(.id == "vm-config-valid") | .summary | contains("it needs qemu-server 9.0.25, here is 8.4.10")][0]' true
 }
 
+@test "vm generate and apply: who takes the card at the next boot forbids nothing, and is told" {
+	metis vm generate --to pve --sysroot "$(host host-driver)" --device 86:00.0 --format json
+	assert_schema vm
+	assert_json '.notes | any(test("setup --device 0000:86:00.0. gives it to vfio-pci"))' true
+	metis vm generate --to libvirt --sysroot "$(host host-driver)" --device 86:00.0
+	[[ $stderr == *"note: "*"setup --device 0000:86:00.0"* ]] || fail "$stderr"
+	metis vm generate --to pve --sysroot "$(host set-up)" --format json
+	assert_json '.notes | any(test("vfio-pci"))' false
+	need_system
+	TREE=$(system host-driver)
+	metis vm apply 101 --yes --sysroot "$TREE" -d 86:00.0
+	assert_output --partial "as this host is, vfio-pci does not get it for sure"
+}
+
 @test "vm: words that do not fit" {
 	metis 2 vm
 	assert_usage_error
@@ -104,6 +118,14 @@ conf() {
 	assert_usage_error
 	metis 2 vm apply 12x --yes
 	assert_usage_error
+	[[ $stderr == *": VM 12x: not the number of a VM"* ]] || fail "$stderr"
+	metis 2 vm check 12x
+	[[ $stderr == *": 12x: neither the number of a VM nor"* ]] || fail "$stderr"
+	# There is no --output here.
+	metis 2 vm apply 101 --sysroot "$(host set-up)" </dev/null
+	[[ $stderr == *"no terminal to ask on: --yes"* && $stderr != *--output* ]] || fail "$stderr"
+	metis 2 vm apply 101 --format json --sysroot "$(host set-up)"
+	[[ $stderr == *"--format json asks nothing: it needs --yes"* && $stderr != *--output* ]] || fail "$stderr"
 	metis 2 vm apply 101 --yes --format junit
 	assert_usage_error
 }

@@ -106,14 +106,16 @@ static void append_causes(const struct mp_diagnosis *diagnosis, bool alone, GStr
 		g_string_append(text, "; nothing here tells why");
 }
 
-void mp_diagnose_verdict(struct mp_diagnosis *diagnosis)
+void mp_diagnose_verdict(struct mp_diagnosis *diagnosis, bool named)
 {
 	GString *text = g_string_new(NULL);
 	uint64_t of_subject = 0;
+	bool about_subject = false;
 
 	for (guint i = 0; i < diagnosis->problems->len; i++) {
 		const struct mp_problem *problem = diagnosis->problems->pdata[i];
 
+		about_subject = about_subject || problem->subject;
 		if (problem->subject && mp_event_is_fault(problem->sum->event.kind))
 			of_subject += problem->sum->count;
 	}
@@ -129,11 +131,16 @@ void mp_diagnose_verdict(struct mp_diagnosis *diagnosis)
 		const struct mp_problem *first =
 			diagnosis->problems->len ? diagnosis->problems->pdata[0] : NULL;
 
+		named = named && diagnosis->subject && !about_subject;
+		if (named)
+			g_string_append_printf(text, "nothing here is about %s; but ",
+				diagnosis->subject);
 		g_string_append_printf(text, "%s%s%s",
 			first && first->who ? first->who : "",
 			first && first->who ? ": " : "",
 			first ? first->meaning : "More events than can be told apart");
-		append_causes(diagnosis, true, text);
+		if (!named)
+			append_causes(diagnosis, true, text);
 	}
 	diagnosis->verdict = g_string_free(text, FALSE);
 }
@@ -205,6 +212,6 @@ struct mp_diagnosis *mp_diagnose(const struct mp_diagnose_input *input, GError *
 	mp_diagnose_rank(diagnosis);
 	mp_diagnose_attempts(diagnosis);
 	add_notes(diagnosis, input->cut_off);
-	mp_diagnose_verdict(diagnosis);
+	mp_diagnose_verdict(diagnosis, input->device != NULL);
 	return g_steal_pointer(&diagnosis);
 }
