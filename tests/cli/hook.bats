@@ -292,3 +292,15 @@ note() {
 	metis hook 101 post-start --sysroot "$TREE"
 	[[ $stderr == *"0000:86:00.0: warning: it is not with vfio-pci, so VM 101 does not have it"* ]] || fail "$stderr"
 }
+
+# Its child is stopped at its first look, as if the card held it there.
+@test "a look that does not end is given up, with the sentence that refuses the start" {
+	command -v strace >/dev/null || skip 'no strace'
+	strace -o /dev/null true 2>/dev/null || skip 'nothing may be traced here'
+	tree set-up
+	METIS_PASSTHROUGH_HOOK_SECONDS=1 run --separate-stderr timeout 30 \
+		strace -f -o /dev/null -e trace=openat2 -e inject=openat2:signal=SIGSTOP:when=1 \
+		"$METIS" hook 101 pre-start --sysroot "$TREE"
+	assert_equal "$status" 1
+	[ "$stderr" = "metis-passthrough: VM 101 is not started: the work on its card does not end; a look at it, or its reset, hangs in the kernel, so reboot the host" ] || fail "$stderr"
+}
