@@ -25,12 +25,14 @@ cached() {
 			tmp=$(mktemp -d "$LAB_CACHE/tmp.XXXXXX")
 			trap 'rm -rf "$tmp"' EXIT
 			say "building $key"
+			began=$SECONDS
 			# The lock is not for children: one that outlives us would keep it.
 			rc=0
 			timeout -k 10 "$limit" "$@" "$tmp" >&2 9>&- || rc=$?
 			[ "$rc" != 124 ] || say "$key: no result within $limit s"
 			[ "$rc" = 0 ] || exit "$rc"
 			mv -T "$tmp" "$entry"
+			say "built $key in $((SECONDS - began)) s"
 		fi
 		touch "$entry"
 	) 9>"$LAB_CACHE/locks/$key" || return
