@@ -160,6 +160,7 @@ verdict() {
 @test "$LAB_VARIANT: the self-test's figures" {
 	local start end memory settled
 	json "$LAB_OUT/selftest.out" 'any(.results[]; .case == "irq-message" and .latency_ns.count == 32)'
+	assert [ -s "$LAB_OUT/uptime" ]
 	exited selftest-first 0
 	read -r start end <"$LAB_OUT/selftest-first.clock"
 	# Stopped by a signal; its memory had settled, and is far from a gigabyte.
@@ -173,6 +174,7 @@ verdict() {
 	jq -r '.results[] | select(.case == "dma-scattered")
 		| "# a transfer of a page: median \(.latency_ns.median / 1e3 | floor) us, \(.bytes_per_second.median / 1e6 | floor) MB/s"' \
 		"$LAB_OUT/selftest.out" >&3
+	awk '{ printf "# from the boot to the card on vfio-pci: %.1f s\n", $1 }' "$LAB_OUT/uptime" >&3
 	awk -v from="$start" -v to="$end" 'BEGIN { printf "# from nothing to the first verdict: %.1f s\n", to - from }' >&3
 	printf '# peak memory with --bytes 1G: %s KiB\n' "$memory" >&3
 }
