@@ -89,3 +89,16 @@ said() {
 said_value() {
 	sed -n "s/^$2 //p" "$LAB_OUT/$1.out" | head -n 1
 }
+
+# explained NAME TOPIC CAUSE [OTHER]: the diagnosis of the scenario's card and its VM has that cause before all others of the topic;
+# OTHER is among them.
+explained() {
+	local file=$LAB_OUT/$1.diagnosis
+	fits diagnose "$file"
+	json "$file" '.subject == $card and .vm.id == "101"' --arg card "0000:$(card "$1")"
+	json "$file" 'first(.hypotheses[] | select(.topic == $topic)).id == $cause' --arg topic "$2" --arg cause "$3" || {
+		jq -c '.hypotheses[] | [.id, .likelihood, .score]' "$file"
+		return 1
+	}
+	[ -z "${4:-}" ] || json "$file" 'any(.hypotheses[]; .id == $other)' --arg other "$4"
+}

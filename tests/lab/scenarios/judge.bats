@@ -52,6 +52,33 @@ fault() {
 	caught 'window: the guest.s driver' swap window.out 'guest: window-target 0x2000000' 'guest: window-target 0x149800000'
 }
 
+@test "judge: a hook that does not help is seen" {
+	caught 'after the hook' fault window 'the hook'
+	caught 'after the hook' swap window.out 'hook exit 0' 'hook exit 1'
+	caught 'after the hook' swap window.hook 'was open' 'was shut'
+	caught 'after the hook' drop window.hook ': reset '
+	caught 'after the hook' sed -i '/hook exit 0/,$s/guest: events 0x1/guest: events 0x0/' "$SPOILT/window.out"
+	# The window was not open before it: then it proves nothing.
+	caught 'after the hook' sed -i '/hook exit/,$!s/window-ctrl 0x1/window-ctrl 0x0/' "$SPOILT/window.out"
+	caught 'kept' fault kept 'the hook'
+	caught 'kept' swap kept.log 'index 0x' 'index 0x1'
+	caught 'kept' swap kept.out 'vector not raised' 'vector raised'
+	caught 'beyond' swap beyond.log 'index 0x' 'index 0x1'
+	caught 'beyond' swap beyond.out 'vectors 0x1$' 'vectors 0x20'
+}
+
+@test "judge: a diagnosis that names something else is seen" {
+	caught 'by itself' edit window.first '.subject = "0000:ff:1f.7"'
+	caught 'by itself' edit window.first '(.problems[0].event.addresses[0].address) = "0x149900000"'
+	caught 'by itself' edit window.first '.hypotheses |= reverse'
+	caught 'by itself' swap window.out 'diagnose exit 1' 'diagnose exit 0'
+	caught 'by itself' edit window.diagnosis '.hypotheses |= reverse'
+	caught 'what the other cards did' edit stale.diagnosis '.subject = "0000:ff:1f.7"'
+	caught 'what the other cards did' edit viommu.diagnosis '.hypotheses |= reverse'
+	caught 'what the other cards did' edit stale.diagnosis 'del(.hypotheses[] | select(.id == "stale-host-message"))'
+	caught 'what the other cards did' truncate -s 0 "$SPOILT/raw.diagnosis"
+}
+
 @test "judge: memory that was not written to, or not in silence, is seen" {
 	caught 'inside' swap inside.out 'memory changed' 'memory as it was'
 	caught 'inside' drop inside.out 'memory as it was'

@@ -20,6 +20,10 @@ declare -gA metis=(
 	[flag]='fw=1.6.0,sticky=flr,dma-vm=flag,heartbeat-ms=0'
 	# Points the block at the function's own message, once, and the driver does not know.
 	[imwr]='fw=1.6.0,dma-vm=imwr,heartbeat-ms=0'
+	# Goes on with the message of the session that opened its window first.
+	[kept]='fw=1.6.0,sticky=flr,stale-msi=on,heartbeat-ms=2000'
+	# Sends a vector by its own number however few were granted.
+	[beyond]='fw=1.6.0,beyond-granted=on,heartbeat-ms=2000'
 	# The firmware owns them.
 	[new]='fw=1.7.0,sticky=none,heartbeat-ms=0'
 	# Gone after a function level reset.
@@ -29,7 +33,7 @@ declare -gA metis=(
 declare -gA port=()
 devices=()
 slot=16
-for name in window quiet events flag imwr new wedge; do
+for name in window quiet events flag imwr new wedge kept beyond; do
 	port[$name]=$(printf '%02x' $slot)
 	devices+=(-device "pcie-root-port,id=port-$name,chassis=$slot,bus=pcie.0,addr=${port[$name]}.0"
 		-device "metis,bus=port-$name,${metis[$name]}")
