@@ -44,7 +44,7 @@ apt_update() {
 	(
 		flock -w "$((LAB_LIMIT_DOWNLOAD + 60))" 9
 		[ -z "$(find "$1/updated" -mtime -1 2>/dev/null)" ] || exit 0
-		timeout -k 10 "$LAB_LIMIT_DOWNLOAD" apt-get "${apt_options[@]}" update --error-on=any >&2 9>&-
+		timeout -k 10 "$LAB_LIMIT_DOWNLOAD" apt-get "${apt_options[@]}" update --error-on=any >&2 9>&- || exit
 		touch "$1/updated"
 	) 9>"$1/lock" || say 'apt-get update failed; taking what there is'
 }
