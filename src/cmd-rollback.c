@@ -152,8 +152,8 @@ static bool needs_reboot(const GPtrArray *transactions)
 }
 
 /* A roll back goes on to its end: a host that is undone by half is worse than either. */
-static bool listen(
-	void *user, enum mp_engine_event event, const struct mp_step *step, const char *text)
+static bool listen(void *user, enum mp_engine_event event, const struct mp_step *step,
+	const char *text)
 {
 	mp_progress_listen(user, event, step, text);
 	return true;

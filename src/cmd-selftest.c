@@ -353,8 +353,8 @@ static int run(int argc G_GNUC_UNUSED, char **argv G_GNUC_UNUSED, GError **error
 		return 0;
 	}
 	if (!ops->selftest) {
-		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "selftest has no format '%s'",
-			opt_format);
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"selftest has no format '%s'", opt_format);
 		return 0;
 	}
 	if (!take_options(&wanted, error))

@@ -163,8 +163,8 @@ int mp_judge(const struct mp_judging_options *options, GError **error)
 	if (!ops || !mp_cmd_style(options->color, &style, error))
 		return 0;
 	if (!ops->preflight) {
-		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "findings have no format '%s'",
-			ops->name);
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"findings have no format '%s'", ops->name);
 		return 0;
 	}
 	return judge(options, ops, &style, error);

@@ -184,8 +184,8 @@ static void told(struct mp_progress *progress, enum mp_engine_event event,
 	}
 }
 
-bool mp_progress_listen(
-	void *user, enum mp_engine_event event, const struct mp_step *step, const char *text)
+bool mp_progress_listen(void *user, enum mp_engine_event event,
+	const struct mp_step *step, const char *text)
 {
 	struct mp_progress *progress = user;
 

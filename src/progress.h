@@ -23,7 +23,7 @@ struct mp_progress {
 void mp_progress_init(struct mp_progress *progress, unsigned total);
 void mp_progress_clear(struct mp_progress *progress);
 /* An mp_engine_listener; USER is the progress. Says stop after mp_interrupted(). */
-bool mp_progress_listen(
-	void *user, enum mp_engine_event event, const struct mp_step *step, const char *text);
+bool mp_progress_listen(void *user, enum mp_engine_event event,
+	const struct mp_step *step, const char *text);
 
 #endif

@@ -166,7 +166,7 @@ struct mp_diagnose_input {
 	const struct mp_host *host;       /* NULL: the log is of an unknown machine */
 	const struct mp_vm *vm;           /* NULL: take the one that has the device */
 	const char *device;               /* BDF, or NULL: the one that matters most */
-	bool cut_off;       /* the log does not go back to the boot */
+	bool cut_off;                     /* the log does not go back to the boot */
 	const struct mp_profile *profile; /* of the card, or NULL: by the device's id */
 };
 

@@ -19,8 +19,8 @@ enum mp_engine_event {
 };
 
 /* False after MP_EVENT_LINE or MP_EVENT_DONE: the user wants to stop (SIGINT). */
-typedef bool (*mp_engine_listener)(
-	void *user, enum mp_engine_event event, const struct mp_step *step, const char *text);
+typedef bool (*mp_engine_listener)(void *user, enum mp_engine_event event,
+	const struct mp_step *step, const char *text);
 
 /*
  * Applies STEPS (taken over). On success *id gets the transaction's id (caller frees).

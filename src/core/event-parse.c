@@ -6,7 +6,7 @@
 #include "core/event-private.h"
 #include "core/event-scan.h"
 
-#define BUFFER       (128u * 1024)
+#define BUFFER     (128u * 1024)
 #define BEFORE_MAX 512u  /* of a line before the word that marks it */
 #define LINE_BYTES 2048u /* of a line that is looked at; printk's own limit is 1024 */
 #define WAITING    4     /* faults whose second line has not come */

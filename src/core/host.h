@@ -38,7 +38,7 @@ struct mp_host {
 	struct mp_memory *memory; /* memory.h: RAM, hugepages, NUMA, memlock */
 	struct mp_guests *guests; /* vm.h: VM configurations, mappings, reservations */
 	struct mp_setup *setup;   /* setup.h: what this program did before */
-	struct mp_cards *cards; /* card.h: what is inside cards */
+	struct mp_cards *cards;   /* card.h: what is inside cards */
 	struct mp_selftests *selftests; /* selftest-last.h: what self-tests found */
 
 	/* Owned storage behind all of the above; used through the functions below. */

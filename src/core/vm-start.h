@@ -28,8 +28,8 @@ void mp_vm_start_judge(const struct mp_host *host, const struct mp_config *confi
 	const struct mp_vm *vm, struct mp_vm_start *start);
 /* Who else has DEVICE now, as a clause ("VM 102 runs with it (hostpci0)"); NULL: nobody that
  * is known of. Caller frees. */
-char *mp_vm_start_holder(const struct mp_host *host, const struct mp_vm *vm,
-	const struct mp_pci *device);
+char *mp_vm_start_holder(
+	const struct mp_host *host, const struct mp_vm *vm, const struct mp_pci *device);
 void mp_vm_start_clear(struct mp_vm_start *start);
 
 #endif

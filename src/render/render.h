@@ -91,10 +91,10 @@ enum mp_status_verdict {
 struct mp_status_report {
 	const struct mp_host *host;
 	GPtrArray *transactions; /* struct mp_tx: those in force or interrupted */
-	GPtrArray *findings;     /* struct mp_finding: one for each promise, and self-tests */
-	const char *boot_id;     /* of the kernel that runs, or NULL */
-	int64_t checked;         /* seconds since the epoch */
-	bool reboot_pending;     /* something counts from the next boot on */
+	GPtrArray *findings; /* struct mp_finding: one for each promise, and self-tests */
+	const char *boot_id; /* of the kernel that runs, or NULL */
+	int64_t checked;     /* seconds since the epoch */
+	bool reboot_pending; /* something counts from the next boot on */
 	enum mp_status_verdict verdict;
 	unsigned counts[MP_SEVERITIES];
 	int exit_code;

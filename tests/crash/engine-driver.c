@@ -29,8 +29,8 @@
 static int stop_after = -1;
 static int steps_done;
 
-static bool listen(
-	void *user, enum mp_engine_event event, const struct mp_step *step, const char *text)
+static bool listen(void *user, enum mp_engine_event event, const struct mp_step *step,
+	const char *text)
 {
 	(void)user;
 	(void)step;

@@ -79,8 +79,8 @@ static const struct mp_step_ops derived = {
 	.kind = "derived", .order = MP_STEP_DERIVED, OPS
 };
 
-static bool listen(
-	void *user, enum mp_engine_event event, const struct mp_step *step, const char *text)
+static bool listen(void *user, enum mp_engine_event event, const struct mp_step *step,
+	const char *text)
 {
 	(void)user;
 	(void)step;

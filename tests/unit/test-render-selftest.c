@@ -313,9 +313,8 @@ static void no_byte_reaches_the_terminal_raw(void **state)
 
 		assert_true(g_utf8_validate(text, -1, NULL));
 		for (const char *p = text; *p; p++)
-			assert_true(
-				((unsigned char)*p >= ' ' && *p != 0x7f) ||
-				*p == '\n' || *p == '\t');
+			assert_true(((unsigned char)*p >= ' ' && *p != 0x7f) ||
+				    *p == '\n' || *p == '\t');
 		assert_absent(text, "\xe2\x80\xae"); /* turns the line around */
 	}
 }

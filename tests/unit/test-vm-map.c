@@ -181,7 +181,9 @@ static void amd_moves_above_1_tib(void **state G_GNUC_UNUSED)
 	assert_true(map.device_end == 0xc080000000);
 
 	/* Without hotplug: the window for BARs decides, and it is larger on q35. */
-	layout = (struct mp_vm_layout){ .q35 = true, .memory_mib = 990 * 1024, .amd = true };
+	layout = (struct mp_vm_layout){
+		.q35 = true, .memory_mib = 990 * 1024, .amd = true
+	};
 	map = mp_vm_map_lay(&layout);
 	assert_true(map.high_start == 0x10000000000);
 	assert_true(map.high_end == 0x10000000000 + 988 * MP_GIB);
@@ -205,9 +207,11 @@ static void the_host_decides(void **state G_GNUC_UNUSED)
 		{ "cpu: host\n", "48", MP_CPU_INTEL, 4, 4 + 4095 + 255 },
 		{ "cpu: max\n", "39", MP_CPU_INTEL, 4, 4 + 127 + 255 },
 		{ "", "48", MP_CPU_AMD, 4, 4 + 511 + 255 },
-		{ "cpu: EPYC,phys-bits=host\n", "48", MP_CPU_AMD, 1024, 1024 + 4095 + 255 },
+		{ "cpu: EPYC,phys-bits=host\n", "48", MP_CPU_AMD, 1024,
+			1024 + 4095 + 255 },
 		{ "cpu: EPYC,phys-bits=36\n", "48", MP_CPU_AMD, 4, 4 + 31 + 255 },
-		{ "cpu: host\nmachine: pc-q35-7.0\n", "48", MP_CPU_AMD, 4, 4 + 4095 + 255 },
+		{ "cpu: host\nmachine: pc-q35-7.0\n", "48", MP_CPU_AMD, 4,
+			4 + 4095 + 255 },
 		{ "cpu: host\nmachine: pc-q35-9.2+pve1\n", "48", MP_CPU_AMD, 1024,
 			1024 + 4095 + 255 },
 	};
