@@ -124,7 +124,14 @@ bool mp_vfio_irq_loopback(struct mp_vfio *vfio, unsigned n, GError **error);
 
 /* --- reset --- */
 
-/* True if VFIO offers a reset of the function (FLR, PM, bus where it is alone). */
+/*
+ * True if VFIO offers a reset of the function: by what its reset_method names, so also by the
+ * bus where the function is alone on it (pci_try_reset_function(), which knows a root port's
+ * reset as well as a slot's). What is not asked for is VFIO_DEVICE_PCI_HOT_RESET, the reset of a
+ * bus with several functions: we have one of them open, and the others may be somebody's. Where
+ * all of them are vfio-pci's and nobody has one open, the kernel does just that by itself when
+ * this one is closed (vfio_pci_dev_set_try_reset()).
+ */
 bool mp_vfio_can_reset(const struct mp_vfio *vfio);
 bool mp_vfio_reset(struct mp_vfio *vfio, GError **error);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/group.h"
@@ -40,6 +41,7 @@ static int set_up(void **state G_GNUC_UNUSED)
 	kernel.ranges = 2;
 	kernel.alignment = 0x1000;
 	kernel.minor = 3;
+	kernel.memlock = 48 * 1024;
 	kernel.order = g_string_new(NULL);
 	sysroot_init(&sysroot);
 	kernel_sysroot = sysroot.path;
@@ -271,6 +273,110 @@ static void test_refusals(void **state G_GNUC_UNUSED)
 	g_ptr_array_unref(use.entries);
 }
 
+/* What the model knows to be in the way: nothing is opened for it. */
+static void test_not_begun(void **state G_GNUC_UNUSED)
+{
+	struct mp_pci sister = { .bdf = "0000:01:00.1", .group = &group };
+
+	device.driver = mp_fact_known(host, "x", "nvme");
+	assert_has(refusal(MP_VFIO_ANY_WAY),
+		BDF ": is with nvme, not with vfio-pci; 'metis-passthrough bind " BDF
+		    "' hands it over");
+	device.driver = mp_fact_absent(host, "x");
+	assert_has(refusal(MP_VFIO_ANY_WAY), BDF ": is with no driver, not with");
+	device.driver = mp_fact_unknown(host, "x", "Permission denied");
+	assert_has(refusal(MP_VFIO_ANY_WAY),
+		BDF ": its driver could not be read (Permission denied)");
+	device.driver = mp_fact_known(host, "x", "vfio-pci");
+	device.all_ones = true;
+	assert_has(refusal(MP_VFIO_ANY_WAY), "does not answer: its configuration space");
+	device.all_ones = false;
+	device.group = NULL;
+	assert_has(refusal(MP_VFIO_ANY_WAY), BDF ": is in no IOMMU group");
+	device.group = &group;
+	g_ptr_array_add(group.members, &sister);
+	sister.driver = mp_fact_known(host, "x", "nvme");
+	assert_has(refusal(MP_VFIO_ANY_WAY),
+		"its IOMMU group 7 is not viable: 0000:01:00.1 in it is with nvme; "
+		"'metis-passthrough bind --group " BDF "'");
+	sister.driver = mp_fact_unknown(host, "x", "Permission denied");
+	assert_has(refusal(MP_VFIO_ANY_WAY), "in it is with an unknown driver");
+	assert_int_equal(kernel.calls, 0);
+	sister.driver = mp_fact_known(host, "x", "vfio-pci");
+	assert_way(MP_VFIO_ANY_WAY, "group");
+}
+
+/* What only the kernel knows. */
+static void test_group(void **state G_GNUC_UNUSED)
+{
+	struct mp_use use = { .entries = g_ptr_array_new() };
+	struct mp_use_entry held = { .bdf = BDF,
+		.kind = MP_USE_VM,
+		.detail = "/dev/vfio/7 is open in kvm of VM 101 (pid 8)" };
+
+	kernel.other_version = true;
+	assert_has(refusal(MP_VFIO_BY_GROUP), "speaks another version of VFIO");
+	kernel.other_version = false;
+	kernel.not_viable = true;
+	assert_has(refusal(MP_VFIO_BY_GROUP),
+		BDF ": the kernel calls its IOMMU group 7 not viable");
+	kernel.not_viable = false;
+	kernel.ones = true;
+	assert_has(refusal(MP_VFIO_BY_GROUP), BDF ": does not answer");
+	kernel.ones = false;
+	/* The group's file is the second that is opened, after two questions to the first. */
+	kernel.fail_at = 4;
+	kernel.fail_errno = EBUSY;
+	kernel.calls = 0;
+	assert_has(refusal(MP_VFIO_BY_GROUP),
+		BDF ": in use: another process has its group open");
+	host->use = &use;
+	g_ptr_array_add(use.entries, &held);
+	kernel.calls = 0;
+	assert_has(refusal(MP_VFIO_BY_GROUP),
+		BDF ": in use: /dev/vfio/7 is open in kvm of "
+		    "VM 101 (pid 8)");
+	kernel.fail_errno = EACCES;
+	kernel.calls = 0;
+	assert_has(refusal(MP_VFIO_BY_GROUP), "/dev/vfio/7: cannot open: Permission");
+	kernel.fail_at = 0;
+	host->use = NULL;
+	g_ptr_array_unref(use.entries);
+}
+
+/* What an open device does not have. */
+static void test_lacks(void **state G_GNUC_UNUSED)
+{
+	struct mp_vfio *vfio;
+	g_autoptr(GError) error = NULL;
+	unsigned files;
+	const int *fds;
+
+	kernel.irqs = 32;
+	kernel.granted = 8;
+	vfio = enter(MP_VFIO_BY_GROUP, NULL);
+	files = open_files();
+	assert_null(mp_vfio_bar(vfio, 2, &error));
+	assert_has(error->message, BDF ": BAR 2 is not there, or has no address");
+	g_clear_error(&error);
+	kernel.bar = 256;
+	assert_null(mp_vfio_bar(vfio, 2, &error));
+	assert_has(error->message, BDF ": BAR 2 may not be mapped (smaller than a page");
+	g_clear_error(&error);
+	assert_int_equal(mp_vfio_irq_count(vfio, MP_VFIO_MSI), 32);
+	assert_false(mp_vfio_irq_enable(vfio, MP_VFIO_MSI, 33, &fds, &error));
+	assert_has(error->message, "cannot enable 33 MSI vectors: it has 32");
+	g_clear_error(&error);
+	assert_false(mp_vfio_irq_enable(vfio, MP_VFIO_MSI, 32, &fds, &error));
+	assert_has(error->message, "cannot enable 32 MSI vectors: the host grants 8");
+	assert_int_equal(open_files(), files);
+	assert_true(mp_vfio_irq_enable(vfio, MP_VFIO_MSI, 8, &fds, NULL));
+	assert_int_equal(open_files(), files + 8);
+	assert_true(mp_vfio_irq_disable(vfio, NULL));
+	assert_int_equal(open_files(), files);
+	mp_vfio_close(vfio);
+}
+
 static void test_ranges(void **state G_GNUC_UNUSED)
 {
 	const struct mp_vfio_range *ranges;
@@ -327,7 +433,20 @@ static void test_mappings(void **state G_GNUC_UNUSED)
 		kernel.fail = ways[i].map;
 		kernel.fail_errno = ENOMEM;
 		assert_false(mp_vfio_map(vfio, memory, 0x3000, 64, MP_VFIO_READ, &error));
-		assert_has(error->message, "the limit of locked memory is reached");
+		assert_has(error->message,
+			"cannot map 64 bytes at IOVA 0x3000: the host has not enough memory, or the limit of locked memory (48 KiB), which");
+		assert_true(g_error_matches(error, MP_ERROR, MP_ERROR_LIMIT));
+		g_clear_error(&error);
+		/* Who has no limit did not reach it. */
+		kernel.memlock = RLIM_INFINITY;
+		assert_false(mp_vfio_map(vfio, memory, 0x3000, 64, MP_VFIO_READ, &error));
+		assert_has(error->message, "IOVA 0x3000: the host has not enough memory");
+		assert_null(strstr(error->message, "limit"));
+		g_clear_error(&error);
+		kernel.fail_errno = EINVAL;
+		assert_false(mp_vfio_map(vfio, memory, 0x3000, 64, MP_VFIO_READ, &error));
+		assert_has(error->message, "IOVA 0x3000: Invalid argument");
+		kernel.memlock = 48 * 1024;
 		kernel.fail = 0;
 		mp_vfio_close(vfio);
 		assert_int_equal(kernel.mapped, 0);
@@ -405,6 +524,9 @@ int main(void)
 		TEST(test_file),
 		TEST(test_every_call),
 		TEST(test_refusals),
+		TEST(test_not_begun),
+		TEST(test_group),
+		TEST(test_lacks),
 		TEST(test_ranges),
 		TEST(test_mappings),
 		TEST(test_quiet),

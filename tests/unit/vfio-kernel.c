@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -44,10 +45,13 @@ static int config_file(void)
 {
 	static const uint16_t header[] = { 0x1f9d, 0x1100,
 		PCI_COMMAND_IO | PCI_COMMAND_MASTER };
+	static const uint16_t ones[] = { 0xffff, 0xffff, 0xffff };
 	int fd = memfd_create("config", MFD_CLOEXEC);
 
 	assert_int_equal(ftruncate(fd, CONFIG_SIZE), 0);
 	assert_int_equal(pwrite(fd, header, sizeof(header), 0), sizeof(header));
+	if (kernel.ones)
+		assert_int_equal(pwrite(fd, ones, sizeof(ones), 0), sizeof(ones));
 	return fd;
 }
 
@@ -117,6 +121,14 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
 	return kernel.deaf ? (ssize_t)size : __real_pwrite(fd, data, size, offset);
 }
 
+int __wrap_getrlimit(int resource, struct rlimit *limit);
+int __wrap_getrlimit(int resource, struct rlimit *limit)
+{
+	assert_int_equal(resource, RLIMIT_MEMLOCK);
+	*limit = (struct rlimit){ kernel.memlock, kernel.memlock };
+	return 0;
+}
+
 struct mp_root *__real_mp_root_open(const char *path, GError **error);
 struct mp_root *__wrap_mp_root_open(const char *path, GError **error);
 struct mp_root *__wrap_mp_root_open(const char *path, GError **error)
@@ -168,6 +180,8 @@ static int on_iommu(unsigned long call, void *data)
 
 static int on_device(unsigned long call, void *data)
 {
+	struct vfio_region_info *region = data;
+
 	switch (call) {
 	case MP_ABI_BIND:
 		assert_int_equal(((struct mp_abi_bind *)data)->iommufd, kernel.iommu_fd);
@@ -190,10 +204,17 @@ static int on_device(unsigned long call, void *data)
 		};
 		return 0;
 	case VFIO_DEVICE_GET_REGION_INFO:
-		((struct vfio_region_info *)data)->size = CONFIG_SIZE;
+		region->size = region->index == VFIO_PCI_CONFIG_REGION_INDEX ? CONFIG_SIZE
+									     : kernel.bar;
 		return 0;
 	case VFIO_DEVICE_GET_IRQ_INFO:
+		((struct vfio_irq_info *)data)->flags = VFIO_IRQ_INFO_EVENTFD;
+		((struct vfio_irq_info *)data)->count = kernel.irqs;
 		return 0;
+	case VFIO_DEVICE_SET_IRQS:
+		return ((struct vfio_irq_set *)data)->count > kernel.granted
+			       ? (int)kernel.granted
+			       : 0;
 	case VFIO_DEVICE_RESET:
 		/* Nothing moves when it comes. */
 		g_string_append(kernel.order,
@@ -208,7 +229,8 @@ static int on_group(unsigned long call, void *data)
 {
 	switch (call) {
 	case VFIO_GROUP_GET_STATUS:
-		((struct vfio_group_status *)data)->flags = VFIO_GROUP_FLAGS_VIABLE;
+		((struct vfio_group_status *)data)->flags =
+			kernel.not_viable ? 0 : VFIO_GROUP_FLAGS_VIABLE;
 		return 0;
 	case VFIO_GROUP_SET_CONTAINER:
 		kernel.joined = true;
@@ -226,7 +248,7 @@ static int on_container(unsigned long call, void *data)
 {
 	switch (call) {
 	case VFIO_GET_API_VERSION:
-		return VFIO_API_VERSION;
+		return VFIO_API_VERSION + kernel.other_version;
 	case VFIO_CHECK_EXTENSION:
 		return kernel.type1;
 	case VFIO_SET_IOMMU:

@@ -17,11 +17,16 @@
 struct kernel {
 	bool container, type1, group, iommu, file; /* what this host offers */
 	bool resets;
-	unsigned long fail; /* this call fails with fail_errno; 0: none */
+	bool other_version, not_viable; /* what it says of itself, and of the group */
+	bool ones;                      /* configuration space of a card that is gone */
+	uint64_t bar;                   /* size of each, none of which may be mapped */
+	unsigned irqs, granted; /* of each kind, and how many of them it has left */
+	unsigned long fail;     /* this call fails with fail_errno; 0: none */
 	int fail_errno;
 	unsigned fail_at, calls; /* or the call of this number, from 1 on */
 	bool deaf;               /* writes to configuration space are lost */
 	unsigned minor;          /* of the device's file */
+	uint64_t memlock;        /* the limit of locked memory of this process */
 	uint32_t ranges;
 	uint64_t alignment;
 	unsigned flags; /* of the last mapping */
