@@ -187,9 +187,13 @@ setup() {
 		caught 'self-test finds' edit selftest.out "$first_pass = \"skip\""
 		caught 'self-test finds' edit selftest.out 'del(.results[-1])'
 		caught 'log is in it' edit selftest.out '.results[0].evidence += [{source: "kernel log", value: "DMAR: never"}]'
+		load_variant "$LAB_VARIANT"
+		[ ${#selftest_faults[@]} = 0 ] || caught 'faults that the self-test' sed -i '/reason 0x06/d' "$SPOILT/dmesg"
 		caught 'a signal ends' sed -i 's/command 3/command 7/' "$SPOILT/selftest-term.out"
 		caught 'a signal ends' write selftest-term.rc 0
 		caught 'does not transfer' write selftest-spoilt.rc 0
+		caught 'limit of locked memory' truncate -s 0 "$SPOILT/memlock.err"
+		caught 'limit of locked memory' sed -i 's/group 3/group 0/' "$SPOILT/memlock.out"
 	fi
 	caught 'is not begun while' write selftest-used.rc 1
 }

@@ -269,6 +269,15 @@ log_is_real() {
 	done
 }
 
+@test "$LAB_VARIANT: the kernel's log has the faults that the self-test provoked" {
+	[ ${#selftest_faults[@]} -gt 0 ] || skip 'this node logs none'
+	local fault
+	for fault in "${selftest_faults[@]}"; do
+		run grep -cE "DMAR: \[$fault" "$LAB_OUT/dmesg"
+		assert_success
+	done
+}
+
 @test "$LAB_VARIANT: the self-test leaves nothing behind" {
 	local name
 	# Not bus mastering (4), not a VFIO file of some process, not another driver, not a byte of configuration space.
@@ -363,6 +372,15 @@ has_cdev() {
 	else
 		assert_output --partial "$EDU: the kernel has no file of its own for it"
 	fi
+}
+
+@test "$LAB_VARIANT: too low a limit of locked memory is named" {
+	local line="$EDU: cannot map [0-9]+ bytes at IOVA 0x[0-9a-f]+: .* the limit of locked memory \\(16 KiB\\)"
+	local -a refused
+	[ "$selftest" != refused ] || skip 'it was refused here'
+	mapfile -t refused < <(grep -E "$line" "$LAB_OUT/memlock.err")
+	assert_equal "${#refused[@]}" "${#ways[@]}"
+	assert_equal "$(one_line memlock)" 'group 3 cdev 3 command 3 files 0 driver vfio-pci override (null) config as before'
 }
 
 @test "$LAB_VARIANT: where there is no container it goes by cdev, or says that there is no way" {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
 # AMD-Vi. Linux takes the driver by the IVRS table that QEMU makes; the CPU vendor is for those who look at /proc/cpuinfo.
-# QEMU 7.2 is enough.
+# QEMU 7.2 is enough: 10.0 gives the same verdicts.
 iommu=(-device 'amd-iommu,intremap=on')
 cpu='max,vendor=AuthenticAMD'
 cmdline=(iommu=pt)

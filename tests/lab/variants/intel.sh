@@ -15,3 +15,4 @@ expect_nvme=(device-responds=pass device-msi=pass device-reset-method=pass
 # QEMU 7.2 blocks a message to an entry that is gone, and does not tell (8 and later do: fault reason 0x22). Compatibility format
 # it lets through, and this node does not let anybody see that it is a VM.
 selftest_fails=(isolation-message-freed isolation-message-compat)
+selftest_faults=('DMA Write .*\[00:05\.0\] .*0x05\]' 'DMA Read .*\[00:05\.0\] .*0x06\]')
