@@ -78,9 +78,9 @@ enum mp_clue_id {
 	/* --- what is in the card now (card.h) --- */
 	MP_CLUE_WINDOW,      /* its window points at every address that was written to */
 	MP_CLUE_WINDOW_USED, /* so it does, at RAM of the VM that runs with it: its own */
-	MP_CLUE_LEFT,        /* a message in the card that the host gave to nobody is it */
-	MP_CLUE_RAW,         /* a message in the card is in compatibility format */
-	MP_CLUE_DMA_VM,      /* its firmware offers DMA in a VM */
+	MP_CLUE_LEFT,   /* a message in the card that the host gave to nobody is it */
+	MP_CLUE_RAW,    /* a message in the card is in compatibility format */
+	MP_CLUE_DMA_VM, /* its firmware offers DMA in a VM */
 	MP_CLUES
 };
 
