@@ -213,6 +213,8 @@ best() {
 }
 
 @test "memory does not grow with the log" {
+	# Its shadow memory alone is larger than any limit.
+	! ldd "$METIS" | grep -q asan || skip "built with a sanitizer"
 	local line='[  101.500000] DMAR: [DMA Write NO_PASID] Request device [86:00.0] fault addr 0x%x [fault reason 0x05] PTE Write'
 	awk -v line="$line\n" 'BEGIN { for (i = 0; i < 400000; i++) printf line, i * 4096 }' >"$BATS_TEST_TMPDIR/log"
 	(
