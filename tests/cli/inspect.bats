@@ -58,6 +58,11 @@ changed() {
 	changed '2 0x2b8' 0x00000000
 	metis 1 inspect --sysroot "$TREE"
 	assert_line --index 0 --partial "DEAD: the firmware of 0000:86:00.0 does not run (the host window of the control block"
+	# What follows from it is not known, which is no pass, and told what to do about.
+	metis preflight --sysroot "$TREE" --check 'card-*' --format json
+	assert_json '[.findings[] | select(.id | test("card-(firmware|window|imwr|dma)")) | .id + "=" + .severity] | join(" ")' \
+		'card-firmware-running=warn card-dma-vm=skip card-window=unknown card-imwr=skip'
+	assert_json '[.findings[] | select(.severity == "unknown" or .severity == "warn") | .remedy] | all(. != null)' true
 	sed -i 's/ 0x[0-9a-f]\{8\}$/ 0x00000000/' "$TREE/metis-passthrough/card/0000:86:00.0"
 	metis 1 inspect --sysroot "$TREE"
 	assert_line --index 0 --partial "all zeros"

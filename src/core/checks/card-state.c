@@ -78,8 +78,11 @@ static const struct mp_card *state_of(struct mp_check_ctx *ctx, enum manner mann
 	case MP_CARD_STARTING:
 		if (manner == LOUD)
 			return card;
-		mp_check_say(ctx, manner == QUIET ? MP_SKIP : MP_UNSURE,
+		finding = mp_check_say(ctx, manner == QUIET ? MP_SKIP : MP_UNSURE,
 			"Not known, because the firmware of %s does not run", bdf);
+		if (manner != QUIET)
+			mp_finding_remedy(finding,
+				"bring its firmware up first (card-firmware-running)");
 		return NULL;
 	case MP_CARD_UNREAD:
 		break;

@@ -39,3 +39,9 @@ setup() {
 	caught 'passes the self-test' edit selftest.out '.verdict = "failed"'
 	caught 'passes the self-test' write heal.rc 1
 }
+
+@test "judge: a card that is taken for another kind is seen" {
+	caught 'alpha silicon' edit profile.out '.device.id = "1f9d:1100"'
+	caught 'alpha silicon' edit profile.out '.profile = "generic"'
+	caught 'alpha silicon' edit profile.out 'del(.card)'
+}

@@ -45,3 +45,8 @@ count() {
 	exited selftest 0
 	json "$LAB_OUT/selftest.out" '.verdict == "passed"'
 }
+
+# Its firmware may still be starting, or it may sleep: what is told is which card it is.
+@test "$LAB_VARIANT: a card with the id of alpha silicon is a Metis too" {
+	json "$LAB_OUT/profile.out" '.device.id == "1f9d:11aa" and .profile == "metis" and .card.kind == "metis"'
+}

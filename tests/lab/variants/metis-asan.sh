@@ -4,3 +4,5 @@
 . "$LAB_DIR/variants/metis.sh"
 chapter=fuzz
 emulator=metis-asan
+# The other id that the vendor's driver gives this layout (alpha silicon).
+devices[3]=${devices[3]/metis,/metis,device-id=0x11aa,}
