@@ -1,130 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The checks of a VM, of the host's use of a device, and of the card, on hosts built by
- * hand. */
+/* The checks of a VM's configuration, on hosts built by hand. */
 #include "config.h"
 
-#include <string.h>
-
-#include "core/check.h"
-#include "core/group.h"
-#include "core/iommu.h"
-#include "core/memory.h"
-#include "core/modules.h"
-#include "core/pci.h"
-#include "core/platform.h"
-#include "core/profile.h"
-#include "core/settings.h"
-#include "core/use.h"
-#include "core/vm.h"
-#include "unit.h"
+#include "checks-vm-scene.h"
 
 #define MAPPING "metis\n\tmap node=pve1,path=0000:86:00.0,id=1f9d:1100,"
-
-struct world {
-	struct mp_host *host;
-	struct mp_profile *profile;
-	struct mp_config config;
-	GPtrArray *wanted, *findings;
-	struct mp_pci *card, *other;
-	struct mp_vm *vm;
-};
-
-static struct mp_fact known(struct world *w, const char *text)
-{
-	return mp_fact_known(w->host, "test", text);
-}
-
-static struct mp_pci *add_device(
-	struct world *w, const char *bdf, unsigned bus, unsigned group)
-{
-	struct mp_pci *device = mp_host_alloc(w->host, sizeof(*device));
-	struct mp_group *members = mp_host_alloc(w->host, sizeof(*members));
-
-	members->id = group;
-	*device = (struct mp_pci){
-		.bdf = mp_host_str(w->host, bdf),
-		.bus = (uint8_t)bus,
-		.vendor = 0x1f9d,
-		.device = 0x1100,
-		.subvendor = 0x1f9d,
-		.subdevice = 0x0001,
-		.class_code = 0x120000,
-		.group = members,
-		.pcie.present = true,
-		.driver = known(w, "vfio-pci"),
-	};
-	g_ptr_array_add(w->host->devices, device);
-	g_hash_table_insert(w->host->by_bdf, (void *)device->bdf, device);
-	return device;
-}
-
-static void add_unit(struct world *w, enum mp_iommu_kind kind, const char *cap)
-{
-	struct mp_iommu_unit *unit = mp_host_alloc(w->host, sizeof(*unit));
-
-	unit->name = "unit";
-	unit->kind = kind;
-	unit->devices = mp_host_array(w->host);
-	unit->cap = known(w, cap);
-	unit->features = known(w, "84");
-	g_ptr_array_add(unit->devices, (void *)w->card->bdf);
-	g_ptr_array_set_size(w->host->iommu->units, 0);
-	g_ptr_array_add(w->host->iommu->units, unit);
-}
-
-static void world_init(struct world *w)
-{
-	struct mp_host *host = mp_host_new("test", true);
-
-	*w = (struct world){ .host = host };
-	w->config.waivers = g_ptr_array_new();
-	w->config.cards = g_ptr_array_new();
-	w->wanted = g_ptr_array_new();
-	w->findings = g_ptr_array_new_with_free_func((GDestroyNotify)mp_finding_free);
-	w->profile = mp_profile_load("metis", NULL);
-	assert_non_null(w->profile);
-	host->platform = mp_host_alloc(host, sizeof(*host->platform));
-	host->platform->qemu_server = known(w, "9.2.6");
-	host->platform->phys_bits = known(w, "46");
-	host->memory = mp_host_alloc(host, sizeof(*host->memory));
-	host->memory->total = 64ull << 30;
-	host->memory->available = 32ull << 30;
-	host->use = mp_host_alloc(host, sizeof(*host->use));
-	host->use->entries = mp_host_array(host);
-	host->use->unreadable = mp_host_array(host);
-	host->use->open_files = known(w, "looked");
-	host->modules = mp_host_alloc(host, sizeof(*host->modules));
-	host->modules->proc_modules = known(w, "read");
-	host->modules->loaded =
-		mp_host_own(host, g_hash_table_new(g_str_hash, g_str_equal),
-			(GDestroyNotify)g_hash_table_unref);
-	host->guests = mp_host_alloc(host, sizeof(*host->guests));
-	host->guests->vms = mp_host_array(host);
-	host->guests->mappings = mp_host_array(host);
-	host->guests->reservations = mp_host_array(host);
-	host->guests->storages = mp_host_array(host);
-	host->guests->pve = host->guests->vms_fact = known(w, "yes");
-	host->guests->mappings_fact = host->guests->storages_fact = known(w, "read");
-	host->guests->reservations_fact = known(w, "read");
-	host->guests->node = known(w, "pve1");
-	host->iommu = mp_host_alloc(host, sizeof(*host->iommu));
-	host->iommu->units = mp_host_array(host);
-	w->card = add_device(w, "0000:86:00.0", 0x86, 22);
-	w->other = add_device(w, "0000:87:00.0", 0x87, 23);
-	/* MGAW 48 bits, SAGAW with 48 bits: a server. */
-	add_unit(w, MP_IOMMU_INTEL, "8d2078c106f0466");
-	g_ptr_array_add(w->wanted, w->card);
-}
-
-static void world_clear(struct world *w)
-{
-	g_ptr_array_unref(w->config.waivers);
-	g_ptr_array_unref(w->config.cards);
-	g_ptr_array_unref(w->wanted);
-	g_ptr_array_unref(w->findings);
-	mp_profile_free(w->profile);
-	mp_host_free(w->host);
-}
 
 static struct mp_vm *add_vm(struct world *w, const char *id, const char *text)
 {
@@ -134,38 +14,6 @@ static struct mp_vm *add_vm(struct world *w, const char *id, const char *text)
 	vm->running_fact = mp_fact_absent(w->host, "test");
 	g_ptr_array_add(w->host->guests->vms, vm);
 	return vm;
-}
-
-/* The first finding that check ID makes. */
-static const struct mp_finding *run(struct world *w, const char *id)
-{
-	struct mp_check_ctx ctx = {
-		.host = w->host,
-		.profile = w->profile,
-		.config = &w->config,
-		.wanted = w->wanted,
-		.vm = w->vm,
-		.findings = w->findings,
-	};
-
-	g_ptr_array_set_size(w->findings, 0);
-	mp_checks_run(&ctx, id);
-	assert_true(w->findings->len > 0);
-	const struct mp_finding *finding = w->findings->pdata[0];
-	if (finding->severity > MP_INFO && !finding->remedy)
-		fail_msg("%s: %s: no remedy", id, finding->summary);
-	return finding;
-}
-
-static void expect_finding(
-	struct world *w, const char *id, enum mp_severity severity, const char *part)
-{
-	const struct mp_finding *finding = run(w, id);
-
-	if (finding->severity != severity || !strstr(finding->summary, part))
-		fail_msg("%s: expected %s with '%s', got %s: %s", id,
-			mp_severity_name(severity), part,
-			mp_severity_name(finding->severity), finding->summary);
 }
 
 static bool has_evidence(const struct mp_finding *finding, const char *part)
@@ -477,108 +325,6 @@ static void mappings(void **state G_GNUC_UNUSED)
 	world_clear(&w);
 }
 
-static void host_use(void **state G_GNUC_UNUSED)
-{
-	struct mp_use_entry entry = {
-		.bdf = "0000:86:00.0", .source = "/x", .detail = "chain"
-	};
-	struct mp_fact unread;
-	struct world w;
-
-	world_init(&w);
-	w.card->class_code = 0x010802;
-	expect_finding(&w, "device-host-use", MP_PASS, "does not use");
-	w.card->driver = known(&w, "nvme");
-	expect_finding(&w, "device-host-use", MP_INFO, "driver nvme");
-	w.host->use->open_files = mp_fact_unknown(w.host, "/proc", "not root");
-	expect_finding(&w, "device-host-use", MP_UNSURE, "open");
-	w.host->use->open_files = known(&w, "looked");
-	/* Evidence that could not be read: unknown for a disk, nothing for an accelerator. */
-	unread = mp_fact_unknown(w.host, "/run/udev/data", "denied");
-	g_ptr_array_add(w.host->use->unreadable, &unread);
-	expect_finding(&w, "device-host-use", MP_UNSURE, "/run/udev/data");
-	w.card->class_code = 0x120000;
-	expect_finding(&w, "device-host-use", MP_INFO, "driver nvme");
-	w.card->class_code = 0x020000;
-	expect_finding(&w, "device-host-use", MP_INFO, "driver nvme");
-
-	g_ptr_array_add(w.host->use->entries, &entry);
-	entry.kind = MP_USE_VM;
-	expect_finding(&w, "device-host-use", MP_INFO, "a VM has it");
-	entry.kind = MP_USE_OPEN;
-	expect_finding(&w, "device-host-use", MP_WARN, "open");
-	entry.kind = MP_USE_NETWORK;
-	expect_finding(&w, "device-host-use", MP_WARN, "network interface");
-	entry.kind = MP_USE_SRIOV;
-	expect_finding(&w, "device-host-use", MP_WARN, "physical function");
-	entry.kind = MP_USE_DISPLAY;
-	expect_finding(&w, "device-host-use", MP_FAIL, "console");
-	entry.kind = MP_USE_STORAGE;
-	expect_finding(&w, "device-host-use", MP_FAIL, "active on the host");
-	entry.kind = MP_USE_SWAP;
-	expect_finding(&w, "device-host-use", MP_FAIL, "swaps");
-	entry.kind = MP_USE_MOUNT;
-	expect_finding(&w, "device-host-use", MP_FAIL, "mounted");
-	entry.boots = true;
-	expect_finding(&w, "device-host-use", MP_FAIL, "boots from");
-	entry = (struct mp_use_entry){ .bdf = "0000:86:00.0",
-		.kind = MP_USE_NETWORK,
-		.routes = true,
-		.source = "/x",
-		.detail = "eth0" };
-	expect_finding(&w, "device-host-use", MP_FAIL, "network goes through");
-	w.card->class_code = 0x060400;
-	expect_finding(&w, "device-host-use", MP_SKIP, "bridge");
-	w.card->class_code = 0x020000;
-	entry.bdf = "0000:87:00.0";
-	expect_finding(&w, "device-host-use", MP_INFO, "driver nvme");
-	world_clear(&w);
-}
-
-static void card_without_vm(void **state G_GNUC_UNUSED)
-{
-	struct world w;
-	struct mp_profile *generic = mp_profile_load("generic", NULL), *metis;
-
-	world_init(&w);
-	expect_finding(&w, "card-interrupt-delivery", MP_WARN, "in a VM");
-	w.profile->irq_delivery = MP_IRQ_CONFIG_SPACE;
-	expect_finding(&w, "card-interrupt-delivery", MP_PASS, "VFIO virtualises");
-	metis = w.profile;
-	w.profile = generic;
-	expect_finding(&w, "card-interrupt-delivery", MP_SKIP, "No profile");
-	expect_finding(&w, "card-host-driver-loaded", MP_SKIP, "names no driver");
-	w.profile = metis;
-	mp_profile_free(generic);
-	world_clear(&w);
-}
-
-static void host_driver(void **state G_GNUC_UNUSED)
-{
-	struct world w;
-
-	world_init(&w);
-	expect_finding(&w, "card-host-driver-loaded", MP_PASS, "not loaded");
-	g_hash_table_add(w.host->modules->loaded, (void *)"metis");
-	expect_finding(&w, "card-host-driver-loaded", MP_WARN, "takes it again");
-	/* An override keeps the module away, but does not tell what it did before. */
-	w.card->driver_override = known(&w, "vfio-pci");
-	expect_finding(&w, "card-host-driver-loaded", MP_WARN, "since power-on");
-	w.profile->irq_delivery = MP_IRQ_CONFIG_SPACE;
-	expect_finding(&w, "card-host-driver-loaded", MP_PASS, "driver_override keeps");
-	w.card->driver_override = known(&w, "nvme");
-	expect_finding(&w, "card-host-driver-loaded", MP_WARN, "takes it again");
-	w.profile->irq_delivery = MP_IRQ_DEVICE_PROGRAMMED;
-	w.card->driver = known(&w, "axl");
-	expect_finding(&w, "card-host-driver-loaded", MP_FAIL, "own driver axl");
-	w.profile->irq_delivery = MP_IRQ_CONFIG_SPACE;
-	expect_finding(&w, "card-host-driver-loaded", MP_WARN, "own driver axl");
-	w.card->driver = known(&w, "vfio-pci");
-	w.host->modules->proc_modules = mp_fact_unknown(w.host, "/proc/modules", "x");
-	expect_finding(&w, "card-host-driver-loaded", MP_UNSURE, "not known");
-	world_clear(&w);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -589,9 +335,6 @@ int main(void)
 		cmocka_unit_test(amd_host),
 		cmocka_unit_test(conflicts),
 		cmocka_unit_test(mappings),
-		cmocka_unit_test(host_use),
-		cmocka_unit_test(card_without_vm),
-		cmocka_unit_test(host_driver),
 	};
 
 	return cmocka_run_group_tests_name("checks-vm", tests, NULL, NULL);
