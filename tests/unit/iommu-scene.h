@@ -226,4 +226,15 @@ static inline const struct mp_finding *ask(struct world *w, const char *id)
 	return w->findings->pdata[0];
 }
 
+#define expect(w, id, wanted)                                                            \
+	do {                                                                             \
+		const struct mp_finding *f_ = ask(w, id);                                \
+		if (f_->severity != (wanted))                                            \
+			fail_msg("%s: %s instead of %s: %s", id,                         \
+				mp_severity_name(f_->severity),                          \
+				mp_severity_name(wanted), f_->summary);                  \
+		if (f_->severity >= MP_UNSURE && !f_->remedy)                            \
+			fail_msg("%s: no remedy: %s", id, f_->summary);                  \
+	} while (0)
+
 #endif

@@ -4,17 +4,6 @@
 
 #include "iommu-scene.h"
 
-#define expect(w, id, wanted)                                                            \
-	do {                                                                             \
-		const struct mp_finding *f_ = ask(w, id);                                \
-		if (f_->severity != (wanted))                                            \
-			fail_msg("%s: %s instead of %s: %s", id,                         \
-				mp_severity_name(f_->severity),                          \
-				mp_severity_name(wanted), f_->summary);                  \
-		if (f_->severity >= MP_UNSURE && !f_->remedy)                            \
-			fail_msg("%s: no remedy: %s", id, f_->summary);                  \
-	} while (0)
-
 static const char *const ids[] = { "cpu-virtualization", "firmware-iommu-table",
 	"iommu-active", "iommu-covers-device", "iommu-default-domain",
 	"iommu-address-width", "interrupt-remapping-supported",
