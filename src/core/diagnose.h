@@ -75,6 +75,7 @@ enum mp_clue_id {
 	MP_CLUE_VECTOR,      /* d = 4 to 11, 12, 24: a vector's number was added */
 	MP_CLUE_MIXED,       /* d >= 0x20: a guest's vector was added */
 	MP_CLUE_BLOCK,       /* index % 32 = 4 to 11: an offset in a block of 32 */
+	MP_CLUE_EVENT,       /* 0 to 3, 12, 24: so, and one of the firmware's own */
 	/* --- what is in the card now (card.h) --- */
 	MP_CLUE_WINDOW,      /* its window points at every address that was written to */
 	MP_CLUE_WINDOW_USED, /* so it does, at RAM of the VM that runs with it: its own */

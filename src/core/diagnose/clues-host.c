@@ -140,6 +140,10 @@ static void from_handle(struct mp_diagnosis *diagnosis, const struct mp_event *e
 		event->reason == 0x20 || !event->has_index || !handle_of(msi, &handle))
 		return;
 	d = (int64_t)event->index - handle;
+	/* As many as the guest has switched on: vfio_msi_enable() is asked for no others. */
+	mp_clue_set(diagnosis, MP_CLUE_ONE_VECTOR, msi->vectors_enabled == 1,
+		"the host gave the card %u vector%s", msi->vectors_enabled,
+		MP_PLURAL(msi->vectors_enabled));
 	g_ptr_array_add(diagnosis->notes,
 		g_strdup_printf(
 			"The card's real message now stands for entry 0x%x (%u "

@@ -8,7 +8,9 @@
 #include "core/fault.h"
 #include "core/platform.h"
 
-#define TWO_MIB (2 * MP_MIB)
+#define TWO_MIB          (2 * MP_MIB)
+/* FIRST_EXTERNAL_VECTOR of arch/x86/include/asm/irq_vectors.h. */
+#define GUEST_VECTOR_MIN 0x20
 
 static const struct {
 	uint8_t first, last;
@@ -61,6 +63,29 @@ static void yes(struct mp_diagnosis *diagnosis, enum mp_clue_id id, const char *
 		sum->event.line);
 }
 
+/*
+ * The entry as a number, before any handle is known. Linux gives 32 vectors a block that
+ * begins at a multiple of 32 (drivers/iommu/intel/irq_remapping.c, alloc_irte()); which
+ * number stands for what is the vendor's driver's.
+ */
+static void from_entry(struct mp_diagnosis *diagnosis, unsigned entry)
+{
+	unsigned offset = entry % 32;
+	bool transfer = offset >= 4 && offset <= 11;
+	bool event = offset <= 3 || offset == 12 || offset == 24;
+
+	mp_clue_set(diagnosis, MP_CLUE_BLOCK, transfer,
+		"entry 0x%x is %u in a block of 32 (4 to 11: transfers)", entry, offset);
+	mp_clue_set(diagnosis, MP_CLUE_EVENT, event,
+		"entry 0x%x is %u in a block of 32 (0 to 3, 12, 24: the firmware's own)",
+		entry, offset);
+	/* The message adds the two. */
+	if (entry < GUEST_VECTOR_MIN)
+		mp_clue_set(diagnosis, MP_CLUE_MIXED, false,
+			"entry 0x%x is less than any vector of a guest, so none was added",
+			entry);
+}
+
 static void from_interrupt(struct mp_diagnosis *diagnosis, const struct mp_event_sum *sum)
 {
 	static const struct {
@@ -97,10 +122,7 @@ static void from_interrupt(struct mp_diagnosis *diagnosis, const struct mp_event
 	}
 	if (event->has_reason && event->reason != 0x25 && event->reason != 0x20 &&
 		event->has_index)
-		mp_clue_set(diagnosis, MP_CLUE_BLOCK,
-			event->index % 32 >= 4 && event->index % 32 <= 11,
-			"entry 0x%x is %u in a block of 32 (4 to 11: transfers)",
-			event->index, event->index % 32);
+		from_entry(diagnosis, event->index);
 }
 
 /* The first page of 2 MiB: where a window of that size is written first. */

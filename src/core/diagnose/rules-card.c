@@ -34,9 +34,11 @@ const struct mp_rule mp_rules_card[] = {
 		.triggers = { INTERRUPTS },
 		.needs = MP_CLUES,
 		.base = 2,
+		/* A vector counted from the host's own message was translated, at least. */
 		.weights = { { MP_CLUE_PROGRAMS, 4, -3 }, { MP_CLUE_TIMEOUTS, 2, 0 },
 			{ MP_CLUE_CHIP, -9, 0 }, { MP_CLUE_BRIDGE, -2, 0 },
-			{ MP_CLUE_LEFT, 1, 0 }, { MP_CLUE_RAW, 1, 0 } },
+			{ MP_CLUE_LEFT, 1, 0 }, { MP_CLUE_RAW, 1, 0 },
+			{ MP_CLUE_VECTOR, -2, 0 }, { MP_CLUE_SLOT, -3, 0 } },
 		.experiment = POLL,
 		.mitigation =
 			"Driver and firmware that know DMA in a VM (Metis: driver 1.5.7 "
@@ -77,9 +79,9 @@ const struct mp_rule mp_rules_card[] = {
 		.triggers = { HANDLES },
 		.needs = MP_CLUE_EDMA,
 		.base = 1,
-		.weights = { { MP_CLUE_EDMA, 1, -9 }, { MP_CLUE_OLD_DRIVER, 3, -4 },
-			{ MP_CLUE_MIXED, 3, -2 }, { MP_CLUE_VIOMMU, 0, 1 },
-			{ MP_CLUE_DMA_VM, 2, -6 }, { MP_CLUE_LEFT, -3, 0 } },
+		.weights = { { MP_CLUE_OLD_DRIVER, 3, -4 }, { MP_CLUE_MIXED, 3, -2 },
+			{ MP_CLUE_VIOMMU, 0, 1 }, { MP_CLUE_DMA_VM, 2, -6 },
+			{ MP_CLUE_LEFT, -3, 0 }, { MP_CLUE_VECTOR, -3, 0 } },
 		.experiment =
 			"Read the firmware's flag (BAR 2 + 0x218 = 0xc1a0c1a0 where it "
 			"manages DMA in a VM), then repeat with driver 1.5.7 or later.",
@@ -117,8 +119,7 @@ const struct mp_rule mp_rules_card[] = {
 		.brief = "a vector number beyond those that VFIO allocated",
 		.why = "A plain guest grants one vector. Whoever raises vector 4 to 11 "
 		       "(transfers), 12 or 24 (messages) of 32 hits entries behind it that are "
-		       "not present. Endpoint firmware that keeps the message of an earlier "
-		       "session is a known kind of bug of this bridge.",
+		       "not present.",
 		.inference = true,
 		.triggers = { HANDLES },
 		.needs = MP_CLUE_EDMA,
@@ -131,6 +132,32 @@ const struct mp_rule mp_rules_card[] = {
 			"the firmware) and look for new interrupt faults.",
 		.mitigation =
 			"Never load the host's driver; cold power cycle; newer firmware.",
+	},
+	{
+		.id = "kept-message",
+		.topic = MP_RULE_INTERRUPT,
+		.title =
+			"The firmware goes on with the message of an earlier session, whose "
+			"vectors are freed",
+		.brief = "an old interrupt message that the firmware kept",
+		.why = "Firmware that reads the MSI capability once and keeps what it read is a "
+		       "known kind of bug of this bridge. A block of 32 vectors begins at a "
+		       "multiple of 32, so the index tells the vector's number: 0 to 3, 12 and 24 "
+		       "are raised by the firmware alone, never by a transfer.",
+		.inference = true,
+		.triggers = { HANDLES },
+		.needs = MP_CLUE_EDMA,
+		.base = 1,
+		.weights = { { MP_CLUE_EVENT, 3, -1 }, { MP_CLUE_HOST_DRIVER, 2, -1 },
+			{ MP_CLUE_COMMANDS, 1, 0 }, { MP_CLUE_NO_RESET, 1, 0 },
+			{ MP_CLUE_VIOMMU, 0, 1 }, { MP_CLUE_VECTOR, -4, 1 },
+			{ MP_CLUE_SLOT, -4, 0 }, { MP_CLUE_LEFT, -3, 0 } },
+		.experiment =
+			"Reset the card by its bus (or power-cycle it) and start the VM again: the "
+			"faults have to stay away, until another session went before.",
+		.mitigation =
+			"Never load the host's driver; a reset of the bus before each start (the "
+			"hook); newer firmware.",
 	},
 	{
 		.id = "stale-host-message",

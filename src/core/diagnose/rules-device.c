@@ -17,7 +17,8 @@ const struct mp_rule mp_rules_device[] = {
 		.brief = "a device that does not come back from its reset",
 		.why = "The kernel asks its configuration space for up to a minute, then gives "
 		       "up: it is dead until it loses power.",
-		.weights = { { MP_CLUE_HEADER, 1, 0 }, { MP_CLUE_D3COLD, 1, 0 } },
+		/* Without power no reset comes back: then that is the cause. */
+		.weights = { { MP_CLUE_HEADER, 1, 0 }, { MP_CLUE_D3COLD, -1, 0 } },
 		.experiment = "'lspci -xxx' shows all ff; 'cat /sys/bus/pci/devices/BDF/"
 			      "reset_method' shows what was tried first.",
 		.mitigation = "Cold power cycle. Then try another method (echo bus > "
@@ -155,7 +156,7 @@ const struct mp_rule mp_rules_device[] = {
 		.needs = MP_CLUES,
 		.base = 2,
 		.title = "The PCIe link or the device reports errors",
-		.brief = "errors on PCIe",
+		.brief = "a bad link, slot or power supply",
 		.why = "A read that the IOMMU blocks comes back as an unsupported request: then "
 		       "it only mirrors the fault. Else cable, riser, slot or power. The driver "
 		       "of Metis masks these errors in the card, so silence proves nothing.",

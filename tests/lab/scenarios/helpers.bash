@@ -90,6 +90,12 @@ said_value() {
 	sed -n "s/^$2 //p" "$LAB_OUT/$1.out" | head -n 1
 }
 
+# variant NAME CAUSE: of the explanations for the interrupts, that one comes first beside the class that all of them are of.
+variant() {
+	json "$LAB_OUT/$1.diagnosis" \
+		'first(.hypotheses[] | select(.topic == "interrupt" and .id != "untranslated-message")).id == $cause' --arg cause "$2"
+}
+
 # explained NAME TOPIC CAUSE [OTHER]: the diagnosis of the scenario's card and its VM has that cause before all others of the topic;
 # OTHER is among them.
 explained() {

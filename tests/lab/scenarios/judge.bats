@@ -76,6 +76,9 @@ fault() {
 	caught 'what the other cards did' edit stale.diagnosis '.subject = "0000:ff:1f.7"'
 	caught 'what the other cards did' edit viommu.diagnosis '.hypotheses |= reverse'
 	caught 'what the other cards did' edit stale.diagnosis 'del(.hypotheses[] | select(.id == "stale-host-message"))'
+	caught 'what the other cards did' edit kept.diagnosis 'del(.hypotheses[] | select(.id == "kept-message"))'
+	caught 'what the other cards did' edit beyond.diagnosis '.hypotheses |= reverse'
+	caught 'what the other cards did' drop beyond.out 'the guest has the card'
 	caught 'what the other cards did' truncate -s 0 "$SPOILT/raw.diagnosis"
 }
 

@@ -75,8 +75,12 @@ setup() {
 	explained raw interrupt guest-message
 	explained viommu interrupt guest-iommu-handle
 	explained stale interrupt untranslated-message stale-host-message
-	explained kept interrupt untranslated-message firmware-vector
-	explained beyond interrupt untranslated-message firmware-vector
+	explained kept interrupt untranslated-message
+	variant kept kept-message
+	# Asked while the guest had the card: then its real message tells.
+	said beyond 'node: the guest has the card'
+	explained beyond interrupt firmware-vector
+	variant beyond firmware-vector
 }
 
 @test "$LAB_VARIANT: window: the guest's driver did set its own address" {
