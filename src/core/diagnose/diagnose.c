@@ -85,25 +85,53 @@ static const struct mp_hypothesis *best_of(
 	return NULL;
 }
 
+/* ", most likely because of A and B, and possibly of C" */
+static void append_briefs(
+	const struct mp_hypothesis *const *causes, unsigned n, GString *text)
+{
+	bool likely = causes[0]->likelihood == MP_LIKELY;
+
+	g_string_append_printf(
+		text, ", %s because of ", likely ? "most likely" : "possibly");
+	for (unsigned i = 0; i < n; i++) {
+		bool weaker = likely && causes[i]->likelihood != MP_LIKELY;
+
+		if (i && weaker && causes[i - 1]->likelihood == MP_LIKELY)
+			g_string_append(text, ", and possibly of ");
+		else if (i)
+			g_string_append(text, i + 1 < n ? ", of " : " and of ");
+		g_string_append(text, causes[i]->rule->brief);
+	}
+}
+
 /* ALONE: nothing was blocked, and an event of the device says itself what it is. */
 static void append_causes(const struct mp_diagnosis *diagnosis, bool alone, GString *text)
 {
 	static const enum mp_rule_topic order[] = { MP_RULE_DEVICE, MP_RULE_DMA,
 		MP_RULE_INTERRUPT };
+	const struct mp_hypothesis *causes[MP_RULE_TOPICS];
 	unsigned n = 0;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {
-		const struct mp_hypothesis *best = best_of(diagnosis, order[i]);
+	for (int likely = MP_LIKELY; likely > MP_UNLIKELY; likely--)
+		for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {
+			const struct mp_hypothesis *best = best_of(diagnosis, order[i]);
 
-		if (!best || (alone && best->rule->base >= 6))
-			continue;
-		g_string_append_printf(text, "%s%s %s", n ? "; " : ": ",
-			best->likelihood == MP_LIKELY ? "most likely" : "possibly",
-			best->rule->brief);
-		n++;
-	}
-	if (!n && !diagnosis->hypotheses->len)
+			if (best && (int)best->likelihood == likely &&
+				(!alone || best->rule->base < 6))
+				causes[n++] = best;
+		}
+	if (n)
+		append_briefs(causes, n, text);
+	else if (!diagnosis->hypotheses->len)
 		g_string_append(text, "; nothing here tells why");
+}
+
+static void append_times(uint64_t count, GString *text)
+{
+	if (count <= 2)
+		g_string_append(text, count == 1 ? "once" : "twice");
+	else
+		g_string_append_printf(text, "%" G_GUINT64_FORMAT " times", count);
 }
 
 void mp_diagnose_verdict(struct mp_diagnosis *diagnosis, bool named)
@@ -122,10 +150,9 @@ void mp_diagnose_verdict(struct mp_diagnosis *diagnosis, bool named)
 	if (!mp_diagnosis_found(diagnosis)) {
 		g_string_append(text, "No fault found");
 	} else if (of_subject) {
-		g_string_append_printf(text,
-			"%s was blocked by the IOMMU%s %" G_GUINT64_FORMAT " time%s",
-			diagnosis->subject, diagnosis->at_least ? " at least" : "",
-			of_subject, MP_PLURAL(of_subject));
+		g_string_append_printf(text, "%s was blocked by the IOMMU %s",
+			diagnosis->subject, diagnosis->at_least ? "at least " : "");
+		append_times(of_subject, text);
 		append_causes(diagnosis, false, text);
 	} else {
 		const struct mp_problem *first =
