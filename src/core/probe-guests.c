@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/hookscript.h"
 #include "core/platform.h"
 #include "core/vm.h"
 
@@ -148,6 +149,17 @@ static void load_vm(
 	g_ptr_array_add(host->guests->vms, vm);
 }
 
+static void find_earlier_hookscript(
+	struct mp_host *host, struct mp_root *root, struct mp_vm *vm)
+{
+	if (g_strcmp0(vm->hookscript, MP_HOOK_VOLUME) != 0 &&
+		g_strcmp0(vm->next->hookscript, MP_HOOK_VOLUME) != 0)
+		return;
+	mp_hook_note_read(host, root, vm, NULL);
+	vm->next->earlier_hookscript = vm->earlier_hookscript;
+	vm->next->earlier_problem = vm->earlier_problem;
+}
+
 static void load_vms(struct mp_host *host, struct mp_root *root)
 {
 	struct mp_guests *guests = host->guests;
@@ -173,8 +185,10 @@ static void load_vms(struct mp_host *host, struct mp_root *root)
 	for (char **name = names; *name && guests->vms->len < VMS_MAX; name++)
 		load_vm(host, root, dir, *name);
 	err = mp_root_list(root, RUN, &running);
-	for (guint i = 0; i < guests->vms->len; i++)
+	for (guint i = 0; i < guests->vms->len; i++) {
 		find_running(host, root, guests->vms->pdata[i], err, running);
+		find_earlier_hookscript(host, root, guests->vms->pdata[i]);
+	}
 }
 
 /* Reads PATH for one of the parsers of mapping.c. */

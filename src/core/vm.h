@@ -57,6 +57,10 @@ struct mp_vm {
 	/* Raw values, NULL when not given. */
 	const char *hugepages, *cpu, *args, *hookscript, *agent, *bios, *hotplug;
 	bool agent_enabled;
+	/* The hookscript that ours calls for it (hookscript.h): KNOWN: its path. Without a
+	 * source: not looked for, because its hookscript is not ours. */
+	struct mp_fact earlier_hookscript;
+	const char *earlier_problem; /* UNKNOWN because ours would refuse what it read */
 	bool running; /* a live QEMU for it; false when it cannot be told: see running_fact */
 	uint64_t pid;                /* of that QEMU, else 0 */
 	struct mp_fact running_fact; /* KNOWN: its pid; ABSENT: not running */

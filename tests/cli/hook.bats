@@ -155,30 +155,172 @@ runs() {
 	[[ $stderr == *"warning: Proxmox VE ignores hostpci0"* ]] || fail "$stderr"
 }
 
-# shim PROGRAM: the hookscript as setup writes it, in $SHIM.
+# shim PROGRAM: the hookscript as setup writes it, in $SHIM; the notes that it reads are below $NOTES.
 shim() {
 	SHIM=$BATS_TEST_TMPDIR/metis-hook
-	sed -e "s|@PROGRAM@|$1|" -e 's|@HEAD@|# head|' "$TOP_SRCDIR/hooks/metis-passthrough" >"$SHIM"
+	NOTES=$BATS_TEST_TMPDIR/notes
+	mkdir -p "$NOTES"
+	sed -e "s|@PROGRAM@|$1|" -e 's|@HEAD@|# head|' -e "s|@NOTES@|$NOTES|" "$TOP_SRCDIR/hooks/metis-passthrough" >"$SHIM"
 	chmod +x "$SHIM"
+}
+
+# script FILE TEXT
+script() {
+	printf '#!/bin/sh\n%s\n' "$2" >"$1"
+	chmod +x "$1"
+}
+
+# theirs TEXT: the VM's earlier hookscript does TEXT; ours says "ours WORDS".
+theirs() {
+	shim "$BATS_TEST_TMPDIR/program"
+	script "$BATS_TEST_TMPDIR/program" 'echo "ours $*"'
+	script "$BATS_TEST_TMPDIR/theirs" "$1"
+	printf '# a note\n%s\n' "$BATS_TEST_TMPDIR/theirs" >"$NOTES/101"
 }
 
 @test "the hookscript runs the program, and refuses the start where there is none" {
 	shim "$BATS_TEST_TMPDIR/program"
 	run --separate-stderr "$SHIM" 101 pre-start
 	assert_equal "$status" 1
-	[[ $stderr == "VM 101 is not started, because its card cannot be verified: "*"/program is not there."* ]] || fail "$stderr"
+	[[ $stderr == "VM 101 is not started: its card cannot be verified, because "*"/program is not there."* ]] || fail "$stderr"
 	[ "$(wc -l <<<"$stderr")" -eq 1 ]
 	for phase in post-start pre-stop post-stop; do
 		run --separate-stderr "$SHIM" 101 "$phase"
 		assert_equal "$status" 0
 		[[ $stderr == warning:* ]]
 	done
-	# shellcheck disable=SC2016
-	printf '#!/bin/sh\necho "$@"\nexit 7\n' >"$BATS_TEST_TMPDIR/program"
-	chmod +x "$BATS_TEST_TMPDIR/program"
+	script "$BATS_TEST_TMPDIR/program" 'echo "$@"; exit 7'
+	for phase in pre-start post-start pre-stop post-stop; do
+		run "$SHIM" 101 "$phase"
+		assert_equal "$status" 7
+		assert_output "hook 101 $phase"
+	done
+}
+
+@test "the earlier hookscript of the VM: before ours at the start, after it else, with the same words and its own voice" {
+	theirs 'echo "theirs $*"; echo aside >&2; cat; echo "$PVE_MIGRATED_FROM"'
+	PVE_MIGRATED_FROM=pve2 run --separate-stderr "$SHIM" 101 pre-start <<<"input"
+	assert_success
+	assert_equal "$output" $'theirs 101 pre-start\ninput\npve2\nours hook 101 pre-start'
+	assert_equal "$stderr" aside
+	for phase in post-start pre-stop post-stop something-new; do
+		run "$SHIM" 101 "$phase" </dev/null
+		assert_success
+		assert_line --index 0 "ours hook 101 $phase"
+		assert_line --index 1 "theirs 101 $phase"
+	done
+	# Another VM has none.
+	run "$SHIM" 102 pre-start
+	assert_output "ours hook 102 pre-start"
+}
+
+@test "the earlier hookscript refuses the start: nothing of ours is done; in other phases it is told" {
+	theirs 'exit 3'
+	run --separate-stderr "$SHIM" 101 pre-start
+	assert_equal "$status" 1
+	assert_equal "$output" ""
+	assert_equal "$stderr" "VM 101 is not started: its earlier hookscript $BATS_TEST_TMPDIR/theirs failed (exit code 3)"
+	theirs 'kill -9 $$'
+	run --separate-stderr "$SHIM" 101 pre-start
+	assert_equal "$status" 1
+	[[ $stderr == *"VM 101 is not started: its earlier hookscript $BATS_TEST_TMPDIR/theirs failed (exit code 137)" ]] || fail "$stderr"
+	for phase in post-start pre-stop post-stop; do
+		theirs 'exit 3'
+		run --separate-stderr "$SHIM" 101 "$phase"
+		assert_equal "$status" 1
+		assert_equal "$output" "ours hook 101 $phase"
+		assert_equal "$stderr" "warning: VM 101 ($phase): its earlier hookscript $BATS_TEST_TMPDIR/theirs failed (exit code 3)"
+	done
+	# Ours refuses: Proxmox VE is told so, and theirs was run before.
+	theirs 'echo "theirs $*"'
+	script "$BATS_TEST_TMPDIR/program" 'exit 1'
 	run "$SHIM" 101 pre-start
-	assert_equal "$status" 7
-	assert_output "hook 101 pre-start"
+	assert_equal "$status" 1
+	assert_output "theirs 101 pre-start"
+	run "$SHIM" 101 post-stop
+	assert_equal "$status" 1
+	assert_output "theirs 101 post-stop"
+}
+
+@test "without the program the earlier hookscript is not run before a start that is refused, but after a stop" {
+	theirs 'echo "theirs $*"'
+	rm "$BATS_TEST_TMPDIR/program"
+	run --separate-stderr "$SHIM" 101 pre-start
+	assert_equal "$status" 1
+	assert_equal "$output" ""
+	run --separate-stderr "$SHIM" 101 post-stop
+	assert_success
+	assert_equal "$output" "theirs 101 post-stop"
+	[[ $stderr == warning:*"/program is not there"* ]]
+}
+
+# bad WORDS: what the note of VM 101 says now refuses the start with WORDS, and is told in other phases, where ours is run.
+bad() {
+	run --separate-stderr timeout 20 "$SHIM" 101 pre-start
+	assert_equal "$status" 1
+	[[ ${stderr%%$'\n'*} == "VM 101 is not started: "*"$1"* ]] || fail "no '$1' in: $stderr"
+	[ -z "$output" ] || fail "run all the same: $output"
+	run --separate-stderr timeout 20 "$SHIM" 101 post-stop
+	assert_equal "$status" 1
+	[[ $output == "ours hook 101 post-stop" && $stderr == *"warning: VM 101 (post-stop): "*"$1"* ]] || fail "$output$stderr"
+}
+
+@test "a note that makes no sense, or leads back, is refused" {
+	theirs 'echo "theirs $*"'
+	local path=$BATS_TEST_TMPDIR/theirs note=$NOTES/101
+	printf '%s\n%s\n' "$path" "$path" >"$note"
+	bad "has 2 lines with a script in them"
+	for text in '' '# nothing' '#'"$path"; do
+		printf '%s' "$text" >"$note"
+		bad "has 0 lines with a script in them"
+	done
+	for text in theirs "./theirs" "local:snippets/theirs" " $path"; do
+		printf '%s\n' "$text" >"$note"
+		bad "names no absolute path"
+	done
+	for text in "$BATS_TEST_TMPDIR/../${BATS_TEST_TMPDIR##*/}/theirs" "$BATS_TEST_TMPDIR/.."; do
+		printf '%s\n' "$text" >"$note"
+		bad "names a path with '..' in it"
+	done
+	printf '%s\n' "$SHIM" >"$note"
+	bad "names this hookscript itself"
+	printf '%s\n' "$path.gone" >"$note"
+	bad "its earlier hookscript $path.gone is not there (named in $note)"
+	mkdir "$BATS_TEST_TMPDIR/directory"
+	printf '%s\n' "$BATS_TEST_TMPDIR/directory" >"$note"
+	bad "is not there"
+	printf '%s\n' "$path" >"$note"
+	chmod -x "$path"
+	bad "its earlier hookscript $path is not executable"
+	rm "$note"
+	mkdir "$note"
+	bad "has 0 lines"
+	rmdir "$note"
+	ln -s nowhere "$note"
+	bad "has 0 lines"
+}
+
+@test "an earlier hookscript that leads to ours by a link or a call does not go round for ever" {
+	theirs 'echo "theirs $*"'
+	ln -s "$SHIM" "$BATS_TEST_TMPDIR/link"
+	printf '%s\n' "$BATS_TEST_TMPDIR/link" >"$NOTES/101"
+	run --separate-stderr timeout 20 "$SHIM" 101 pre-start
+	assert_equal "$status" 1
+	[[ $stderr == "VM 101 is not started: $NOTES/101 names this hookscript itself"$'\n'* ]] || fail "$stderr"
+	theirs "\"$BATS_TEST_TMPDIR/metis-hook\" \"\$@\""
+	run --separate-stderr timeout 20 "$SHIM" 101 pre-start
+	assert_equal "$status" 1
+	[[ $stderr == *"calls this one again"* ]] || fail "$stderr"
+}
+
+@test "words that are no number are no path of a note" {
+	theirs 'echo "theirs $*"'
+	mkdir "$NOTES/sub"
+	cp "$NOTES/101" "$NOTES/sub/x"
+	run "$SHIM" sub/x pre-start
+	assert_output "ours hook sub/x pre-start"
+	run "$SHIM"
+	assert_output "ours hook"
 }
 
 # PVE waits until everything that it gave the hook is closed (PVE::Cmd::run).

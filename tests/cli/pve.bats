@@ -142,13 +142,91 @@ value() {
 	assert_equal "$(cat "$CONF")" "$before"
 }
 
-@test "a foreign hookscript stays" {
-	install -D -m 0755 /dev/null "$TREE/var/lib/vz/snippets/theirs"
+# theirs [FILE]: VM 101 has a hookscript, which tells its words.
+theirs() {
+	local file=$TREE/var/lib/vz/snippets/theirs
+	mkdir -p "${file%/*}"
+	printf '#!/bin/sh\necho "theirs $*"\nexit "$(cat /sim/theirs 2>/dev/null || echo 0)"\n' >"$file"
+	chmod 0755 "$file"
 	chroot "$TREE" qm set 101 --hookscript local:snippets/theirs >/dev/null
-	metis 1 plan --sysroot "$TREE" -d 86:00.0 --vm 101 --hook
-	assert_output --partial "local:snippets/theirs"
+}
+
+@test "a hookscript that the VM has goes on being run by ours, and is back after the roll back" {
+	theirs
+	before=$(fingerprint "$TREE" etc var/lib/vz)
+	note=$TREE/etc/metis-passthrough/hookscripts/101
 	with --vm 101
 	assert_equal "$(value hookscript)" local:snippets/theirs
+	metis rollback --yes --sysroot "$TREE"
+	metis plan --sysroot "$TREE" -d 86:00.0 --vm 101 --hook
+	assert_output --partial "local:snippets/theirs goes on being run"
+	with --vm 101 --hook
+	assert_equal "$(value hookscript)" local:snippets/metis-passthrough
+	run grep -v '^#' "$note"
+	assert_output /var/lib/vz/snippets/theirs
+	assert_file_contains "$note" "local:snippets/theirs"
+	# As Proxmox VE runs it; the program itself cannot be run in the tree, where its libraries are not.
+	printf '#!/bin/sh\necho "ours $*"\n' >"$TREE$program"
+	run chroot "$TREE" /var/lib/vz/snippets/metis-passthrough 101 pre-start
+	assert_success
+	assert_output $'theirs 101 pre-start\nours hook 101 pre-start'
+	echo 9 >"$TREE/sim/theirs"
+	run chroot "$TREE" /var/lib/vz/snippets/metis-passthrough 101 pre-start
+	assert_failure
+	assert_output --partial "VM 101 is not started: its earlier hookscript /var/lib/vz/snippets/theirs failed (exit code 9)"
+	metis vm check 101 --sysroot "$TREE" --verbose
+	assert_output --partial "the earlier one that it calls"
+	metis status --sysroot "$TREE"
+	# Again: the note stays.
+	metis plan --sysroot "$TREE" -d 86:00.0 --vm 101 --hook
+	assert_output --partial "nothing to do"
+	metis rollback --yes --sysroot "$TREE"
+	assert_equal "$(value hookscript)" local:snippets/theirs
+	assert_same "$before" "$(fingerprint "$TREE" etc var/lib/vz)"
+}
+
+@test "on the way back the VM has its own hookscript again before ours and the note go" {
+	theirs
+	with --vm 101 --hook
+	# shellcheck disable=SC2016
+	echo 'ls /var/lib/vz/snippets /etc/metis-passthrough/hookscripts >/sim/there' >"$TREE/sim/qm.before"
+	metis rollback --yes --sysroot "$TREE"
+	assert_file_contains "$TREE/sim/there" "^metis-passthrough$"
+	assert_file_contains "$TREE/sim/there" "^101$"
+}
+
+@test "what our hookscript calls is looked at: gone, changed, nonsense" {
+	theirs
+	with --vm 101 --hook
+	rm "$TREE/var/lib/vz/snippets/theirs"
+	metis 1 vm check 101 --sysroot "$TREE"
+	assert_output --partial "VM 101 cannot start: the earlier hookscript /var/lib/vz/snippets/theirs does not exist"
+	metis status --sysroot "$TREE"
+	echo /else >>"$TREE/etc/metis-passthrough/hookscripts/101"
+	metis 1 status --sysroot "$TREE"
+	assert_output --partial /etc/metis-passthrough/hookscripts/101
+	metis 1 vm check 101 --sysroot "$TREE"
+	assert_output --partial "it names more than one script"
+	metis 1 plan --sysroot "$TREE" -d 86:00.0 --vm 101 --hook
+	assert_output --partial "does not tell which hookscript ours is to call"
+	metis 1 rollback --yes --sysroot "$TREE"
+	[[ $output$stderr == *"+/else"* ]] || fail "$output$stderr"
+}
+
+@test "a hookscript that is not there cannot be called: refused" {
+	theirs
+	rm "$TREE/var/lib/vz/snippets/theirs"
+	metis 1 plan --sysroot "$TREE" -d 86:00.0 --vm 101 --hook
+	assert_output --partial "its hookscript local:snippets/theirs cannot be called by ours: there is no such file"
+}
+
+@test "a note of an earlier VM with the number does not stay, and comes back" {
+	mkdir -p "$TREE/etc/metis-passthrough/hookscripts"
+	echo /somewhere >"$TREE/etc/metis-passthrough/hookscripts/101"
+	with --vm 101 --hook
+	assert_not_exists "$TREE/etc/metis-passthrough/hookscripts/101"
+	metis rollback --yes --sysroot "$TREE"
+	assert_file_contains "$TREE/etc/metis-passthrough/hookscripts/101" /somewhere
 }
 
 @test "what somebody changed since is not undone, and shown" {

@@ -107,3 +107,15 @@ trip() {
 		assert_output --regexp "^done.*: (.*,)?$program"
 	done
 }
+
+# In the captured host it has one; the program has to be where ours calls it.
+@test "a VM with a hookscript of its own: ours calls it, and goes again" {
+	local tree program
+	tree=$(system set-up)
+	run "$METIS" plan --sysroot "$tree" --vm 101 --hook
+	program=$(grep -oE 'runs /[^ ,]*/metis-passthrough' <<<"$output" | sed 's/runs //' | head -n 1)
+	install -D -m 0755 "$METIS" "$tree$program"
+	run ask "$tree" --vm 101 --hook
+	assert_success
+	assert_output --regexp "^done.*: (.*,)?qm set 101 "
+}

@@ -187,6 +187,46 @@ static void configurations(void **state G_GNUC_UNUSED)
 	}
 }
 
+/* Ours, and what it calls for the VM. */
+static void hookscript_of_ours(void **state G_GNUC_UNUSED)
+{
+	static const struct {
+		const char *earlier, *problem;
+		enum mp_severity severity;
+		const char *part;
+	} outcomes[] = {
+		{ "", NULL, MP_PASS, "exists and is executable" },
+		{ "/var/lib/vz/snippets/good", NULL, MP_PASS,
+			"the earlier one that it calls" },
+		{ "/var/lib/vz/snippets/plain", NULL, MP_FAIL,
+			"the earlier hookscript /var/lib/vz/snippets/plain is not executable" },
+		{ "/var/lib/vz/snippets/gone", NULL, MP_FAIL, "does not exist" },
+		{ "/mnt/pve/nfs/snippets/x", NULL, MP_UNSURE, "the earlier hookscript" },
+		{ "/root/x", NULL, MP_UNSURE, "not known whether the earlier" },
+		{ NULL, "it names no script", MP_FAIL, "it names no script" },
+		{ NULL, NULL, MP_UNSURE, "not known whether the earlier" },
+	};
+	static struct mp_snippet ours = { "metis-passthrough", true, true };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(outcomes); i++) {
+		const char *path = outcomes[i].earlier;
+		struct world w;
+
+		world_init(&w);
+		add_storages(&w);
+		g_ptr_array_add(mp_host_storage(w.host, "local")->files, &ours);
+		w.vm = add_vm(
+			&w, "101", "hookscript: local:snippets/metis-passthrough\n");
+		w.vm->earlier_hookscript = !path ? mp_fact_unknown(w.host, "/note", "why")
+					   : *path ? mp_fact_known(w.host, "/note", path)
+						   : mp_fact_absent(w.host, "/note");
+		w.vm->earlier_problem = outcomes[i].problem;
+		expect_finding(
+			&w, "vm-hookscript", outcomes[i].severity, outcomes[i].part);
+		world_clear(&w);
+	}
+}
+
 static void remedies_are_commands(void **state G_GNUC_UNUSED)
 {
 	struct world w;
@@ -329,6 +369,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(configurations),
+		cmocka_unit_test(hookscript_of_ours),
 		cmocka_unit_test(remedies_are_commands),
 		cmocka_unit_test(the_map_is_shown),
 		cmocka_unit_test(narrow_iommu),

@@ -446,10 +446,55 @@ static void hookscript(void **state G_GNUC_UNUSED)
 	assert_obstacle(&w, "no directory of this node but of type nfs");
 	storages_of(&w, "");
 
-	put_vm(&w, "101", VM("hookscript: local:snippets/other\n"));
-	assert_obstacle(&w, "a hookscript already (local:snippets/other)");
 	w.wish.vm = NULL;
 	assert_obstacle(&w, "none is named");
+	world_close(&w);
+}
+
+static const struct mp_plan_file *note_file(const struct world *w)
+{
+	for (guint i = 0; i < w->plan->files->len; i++) {
+		const struct mp_plan_file *file = w->plan->files->pdata[i];
+
+		if (!strcmp(file->path, "/etc/metis-passthrough/hookscripts/101"))
+			return file;
+	}
+	return NULL;
+}
+
+/* The one that the VM had is written down before anything else is changed. */
+static void earlier_hookscript(void **state G_GNUC_UNUSED)
+{
+	const struct mp_plan_file *file;
+	struct mp_storage *local;
+	struct world w;
+
+	world_open(&w, "forum-node");
+	want(&w, "0000:86:00.0");
+	w.wish.hook = true;
+	put_vm(&w, "101", VM("hostpci0: 0000:86:00.0,pcie=1\n"));
+	make(&w);
+	assert_null(note_file(&w));
+
+	put_vm(&w, "101", VM("hookscript: nfs:snippets/theirs\n"));
+	storages_of(&w, "nfs: nfs\n\tpath /mnt/pve/nfs\n\tserver x\n\texport /x\n");
+	make(&w);
+	assert_int_equal(w.plan->obstacles->len, 0);
+	file = note_file(&w);
+	assert_non_null(file);
+	assert_true(g_str_has_prefix(file->content, "# "));
+	assert_true(g_str_has_suffix(file->content, "\n/mnt/pve/nfs/snippets/theirs\n"));
+	assert_non_null(strstr(file->content, "nfs:snippets/theirs"));
+	assert_true(file->changed);
+
+	put_vm(&w, "101", VM("hookscript: what:snippets/theirs\n"));
+	assert_obstacle(&w, "what:snippets/theirs cannot be called by ours");
+	put_vm(&w, "101", VM("hookscript: local:iso/theirs\n"));
+	assert_obstacle(&w, "not of the form STORAGE:snippets/NAME");
+	put_vm(&w, "101", VM("hookscript: local:snippets/theirs\n"));
+	local = mp_host_storage(w.host, "local");
+	local->looked = mp_fact_known(w.host, "/var/lib/vz/snippets", "listed");
+	assert_obstacle(&w, "there is no such file");
 	world_close(&w);
 }
 
@@ -484,6 +529,7 @@ int main(void)
 		cmocka_unit_test(mappings),
 		cmocka_unit_test(two_cards_of_one_mapping),
 		cmocka_unit_test(hookscript),
+		cmocka_unit_test(earlier_hookscript),
 		cmocka_unit_test(only_what_was_asked_for),
 	};
 

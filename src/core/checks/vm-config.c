@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/checks/vm-common.h"
+#include "core/hookscript.h"
 #include "core/pci.h"
 
 /* Settings without which the card does not come, or not as meant. */
@@ -103,67 +104,130 @@ void mp_check_vm_config_valid(struct mp_check_ctx *ctx)
 	mp_finding_fact(finding, &vm->fact);
 }
 
-/* "STORAGE:snippets/NAME" -> NAME, *STORAGE gets the first part (g_free); else NULL. */
-static const char *snippet_of(const char *volume, char **storage)
-{
-	static const char kind[] = ":snippets/";
-	const char *colon = strchr(volume, ':');
+/* A script that PVE, or our own hookscript, is to run. */
+struct script {
+	const char *what; /* "its hookscript" */
+	const char *path;
+	const char *source; /* who names it, and how */
+	const char *line;
+	const char *how_to_drop;
+};
 
-	if (!colon || !g_str_has_prefix(colon, kind))
-		return NULL;
-	*storage = g_strndup(volume, (gsize)(colon - volume));
-	return colon + strlen(kind);
+/* True: it can be run, and nothing was said. */
+static bool judge_script(struct mp_check_ctx *ctx, const struct mp_storage *storage,
+	const char *name, const struct script *script)
+{
+	const struct mp_vm *vm = ctx->vm;
+	const struct mp_snippet *file = mp_storage_snippet(storage, name);
+	struct mp_finding *finding;
+
+	if (storage->looked.know == MP_UNKNOWN) {
+		finding = mp_check_say(ctx, MP_UNSURE,
+			"VM %s: it is not known whether %s can be run", vm->id,
+			script->what);
+		mp_finding_fact(finding, &storage->looked);
+		mp_finding_remedy(finding, "look yourself: test -x %s", script->path);
+		return false;
+	}
+	if (!file || !file->regular) {
+		finding = mp_check_say(ctx, MP_FAIL,
+			"VM %s cannot start: %s %s does not exist", vm->id, script->what,
+			script->path);
+		mp_finding_remedy(
+			finding, "put the script there, or %s", script->how_to_drop);
+	} else if (!file->executable) {
+		finding = mp_check_say(ctx, MP_FAIL,
+			"VM %s cannot start: %s %s is not executable", vm->id,
+			script->what, script->path);
+		mp_finding_remedy(finding, "run: chmod +x %s", script->path);
+	} else {
+		return true;
+	}
+	mp_finding_evidence(finding, script->source, "%s", script->line);
+	mp_finding_evidence(finding, script->path, "%s",
+		!file            ? "absent"
+		: !file->regular ? "not a file"
+				 : "not executable");
+	return false;
 }
 
-static const struct mp_snippet *find_snippet(
-	const struct mp_storage *storage, const char *name)
+/* The hookscript that ours calls. True: there is none, or it can be run. */
+static bool judge_earlier(struct mp_check_ctx *ctx)
 {
-	for (guint i = 0; i < storage->files->len; i++) {
-		const struct mp_snippet *file = storage->files->pdata[i];
+	const struct mp_vm *vm = ctx->vm;
+	const struct mp_fact *note = &vm->earlier_hookscript;
+	g_autofree char *drop = NULL;
+	const struct mp_storage *storage;
+	struct mp_finding *finding;
+	const char *name;
 
-		if (!strcmp(file->name, name))
-			return file;
+	if (!note->source || note->know == MP_ABSENT)
+		return true;
+	drop = g_strdup_printf("remove %s, if it need not be run any more", note->source);
+	if (vm->earlier_problem) {
+		finding = mp_check_say(ctx, MP_FAIL,
+			"VM %s cannot start: %s names no hookscript that could be called: %s",
+			vm->id, note->source, vm->earlier_problem);
+		mp_finding_remedy(
+			finding, "write its absolute path into it, or %s", drop);
+		return false;
 	}
-	return NULL;
+	if (note->know == MP_KNOWN) {
+		const struct script script = {
+			.what = "the earlier hookscript",
+			.path = note->text,
+			.source = note->source,
+			.line = note->text,
+			.how_to_drop = drop,
+		};
+
+		storage = mp_host_storage_of(ctx->host, note->text, &name);
+		if (storage)
+			return judge_script(ctx, storage, name, &script);
+	}
+	finding = mp_check_say(ctx, MP_UNSURE,
+		"It is not known whether the earlier hookscript of VM %s, which its "
+		"hookscript calls, can be run",
+		vm->id);
+	mp_finding_fact(finding, note);
+	if (note->know == MP_KNOWN)
+		mp_finding_remedy(finding,
+			"it is in no storage's snippets; look yourself: test -x %s",
+			note->text);
+	else
+		mp_finding_remedy(
+			finding, "run this check on the Proxmox VE node, as root");
+	return false;
 }
 
 static void judge_snippet(
 	struct mp_check_ctx *ctx, const struct mp_storage *storage, const char *name)
 {
 	const struct mp_vm *vm = ctx->vm;
-	const struct mp_snippet *file = find_snippet(storage, name);
 	g_autofree char *path = g_strdup_printf("%s/%s", storage->snippets, name);
+	g_autofree char *line = g_strdup_printf("hookscript: %s", vm->hookscript);
+	g_autofree char *drop = mp_vm_how_to_delete(ctx, "hookscript");
+	const struct script script = {
+		.what = "its hookscript",
+		.path = path,
+		.source = vm->source,
+		.line = line,
+		.how_to_drop = drop,
+	};
 	struct mp_finding *finding;
 
-	if (storage->looked.know == MP_UNKNOWN) {
-		finding = mp_check_say(ctx, MP_UNSURE,
-			"It is not known whether the hookscript of VM %s can be run",
-			vm->id);
-		mp_finding_fact(finding, &storage->looked);
-		mp_finding_remedy(finding, "look yourself: test -x %s", path);
+	if (!judge_script(ctx, storage, name, &script) || !judge_earlier(ctx))
 		return;
-	}
-	if (!file || !file->regular) {
-		finding = mp_check_say(ctx, MP_FAIL,
-			"VM %s cannot start: its hookscript %s does not exist", vm->id,
-			path);
-		g_autofree char *how = mp_vm_how_to_delete(ctx, "hookscript");
-		mp_finding_remedy(finding, "put the script there, or %s", how);
-	} else if (!file->executable) {
-		finding = mp_check_say(ctx, MP_FAIL,
-			"VM %s cannot start: its hookscript %s is not executable", vm->id,
-			path);
-		mp_finding_remedy(finding, "run: chmod +x %s", path);
-	} else {
-		finding = mp_check_say(ctx, MP_PASS,
-			"The hookscript of VM %s exists and is executable", vm->id);
-	}
-	mp_finding_evidence(finding, vm->source, "hookscript: %s", vm->hookscript);
-	mp_finding_evidence(finding, path, "%s",
-		!file               ? "absent"
-		: !file->regular    ? "not a file"
-		: !file->executable ? "not executable"
-				    : "executable");
+	finding = mp_check_say(ctx, MP_PASS,
+		vm->earlier_hookscript.know == MP_KNOWN
+			? "The hookscript of VM %s, and the earlier one that it calls, exist "
+			  "and are executable"
+			: "The hookscript of VM %s exists and is executable",
+		vm->id);
+	mp_finding_evidence(finding, vm->source, "%s", line);
+	mp_finding_evidence(finding, path, "executable");
+	if (vm->earlier_hookscript.know == MP_KNOWN)
+		mp_finding_evidence(finding, vm->earlier_hookscript.text, "executable");
 }
 
 void mp_check_vm_hookscript(struct mp_check_ctx *ctx)
@@ -179,7 +243,7 @@ void mp_check_vm_hookscript(struct mp_check_ctx *ctx)
 		mp_check_say(ctx, MP_SKIP, "VM %s has no hookscript", vm->id);
 		return;
 	}
-	name = snippet_of(vm->hookscript, &storage_name);
+	name = mp_volume_snippet(vm->hookscript, &storage_name);
 	if (!name || strchr(name, '/') || !*name) {
 		finding = mp_check_say(ctx, MP_FAIL,
 			"VM %s cannot start: its hookscript is not of the form "

@@ -118,7 +118,9 @@ const struct mp_check mp_checks_vm[] = {
 		"file: `local` is a different directory on each.\n\n"
 		"The storage is resolved through /etc/pve/storage.cfg and the file looked at. "
 		"Storages on the network are not touched, because a server that is away would "
-		"hang this program: unknown.\n\n"
+		"hang this program: unknown. The hookscript of this program calls the one that "
+		"the VM had before (/etc/metis-passthrough/hookscripts/VMID), and refuses the "
+		"start where that is not there, as Proxmox VE would: it is looked at too.\n\n"
 		"What to do: put the script there and make it executable, or "
 		"`qm set VMID --delete hookscript`.",
 		mp_check_vm_hookscript },

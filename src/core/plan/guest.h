@@ -22,7 +22,4 @@ GPtrArray *mp_plan_cards(const struct mp_wish *wish);
 bool mp_plan_has_pve(
 	struct mp_plan *plan, const struct mp_wish *wish, const char *subject);
 
-#define MP_HOOK_FILE   "metis-passthrough"
-#define MP_HOOK_VOLUME "local:snippets/" MP_HOOK_FILE
-
 #endif

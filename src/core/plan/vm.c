@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "core/hookscript.h"
 #include "core/plan/guest.h"
 #include "core/plan/vm-value.h"
 
