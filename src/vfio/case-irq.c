@@ -118,6 +118,20 @@ static bool raise_one(struct mp_selftest *test, struct mp_case_result *result,
 	return fine;
 }
 
+/* The device learns that its vectors are on. */
+static bool tell_device(struct mp_selftest *test, struct mp_case_result *result)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!test->engine->irqs_on || test->engine->irqs_on(test->state, &error))
+		return true;
+	mp_case_fail(result, NULL,
+		"the device did not take up its work with interrupts on: %s",
+		error ? error->message : "its engine does not say why");
+	mp_test_come_back(test, result);
+	return false;
+}
+
 static bool run_irq(
 	struct mp_selftest *test, struct mp_case_result *result, enum mp_vfio_irq irq)
 {
@@ -138,6 +152,7 @@ static bool run_irq(
 		return mp_test_goes_on(test);
 	count = mp_test_irq_enable(test, result, irq, MIN(has, MP_TEST_VECTORS), &fds);
 	raised = test->limits.irq_per_vector ? count : MIN(count, 1);
+	fine = !count || tell_device(test, result);
 	for (unsigned n = 0; n < raised && fine; n++)
 		for (unsigned i = 0; i < REPEATS && fine; i++)
 			fine = raise_one(test, result, irq, fds, count, n);

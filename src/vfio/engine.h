@@ -78,6 +78,12 @@ struct mp_engine {
 	 * that by which it came. NULL: cannot tell; then what it has read has to come back by
 	 * write_host(), or nothing is known of it. */
 	bool (*check_read)(void *state, const void *data, size_t size, GError **error);
+	/*
+	 * Before the first raise_irq() of a kind: its vectors are on now, and were not when
+	 * init() or abort() was called. The device takes up anew what it makes them part of (an
+	 * NVMe's queue). False: it did not come back, as with abort(). NULL: nothing to do.
+	 */
+	bool (*irqs_on)(void *state, GError **error);
 	/* The device signals vector N. NULL: cannot. */
 	bool (*raise_irq)(void *state, unsigned n, GError **error);
 	/* After an interrupt: clears its cause in the device. NULL: nothing to clear. */

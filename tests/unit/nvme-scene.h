@@ -41,7 +41,8 @@ enum defect {
 	NO_CLOCK,
 	CLOCK_IS_DEAF, /* says that it was set, and was not */
 	CLOCK_FAILS,
-	CHANGES, /* its identity, after the first time */
+	CHANGES,              /* its identity, after the first time */
+	DEAF_TO_LATE_VECTORS, /* signals for a queue only if MSI-X was on when it came */
 };
 
 static const struct mp_engine *const engine = &mp_engine_nvme;
@@ -54,6 +55,7 @@ static struct {
 	gint64 ready_at;    /* 0: it is not on its way */
 	unsigned head, tail, last;
 	bool gone, phase;
+	bool vectors; /* were on when its queues were created */
 	uint64_t clock;
 	gint64 clock_set;
 	unsigned identified, commands;
@@ -131,7 +133,8 @@ static inline void complete(uint32_t id, uint32_t status)
 	bench.last = (bench.last + 1) % entries;
 	if (!bench.last)
 		bench.phase = !bench.phase;
-	fake_signal(bench.vfio, 0);
+	if (bench.defect != DEAF_TO_LATE_VECTORS || bench.vectors)
+		fake_signal(bench.vfio, 0);
 }
 
 static inline void doorbell(unsigned tail)
@@ -165,6 +168,7 @@ static inline void configure(uint32_t value)
 	bench.ready_at = fake_now() + 100 * MS;
 	bench.head = bench.last = 0;
 	bench.phase = true;
+	bench.vectors = on && fake_enabled(bench.vfio);
 	if (on) {
 		assert_int_equal(value, 6u << 16 | 4u << 20 | 1);
 		assert_int_equal(*reg(0x24) & 0xfff, *reg(0x24) >> 16);
@@ -233,6 +237,7 @@ static inline void plug_in(size_t size)
 {
 	const struct fake_model model = {
 		.bars = { { size, read32, write32, NULL, NULL } },
+		.vectors = { [MP_VFIO_MSIX] = 2 },
 		.time = pass_time,
 	};
 

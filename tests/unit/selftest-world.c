@@ -183,6 +183,7 @@ bool mp_vfio_irq_enable(struct mp_vfio *vfio G_GNUC_UNUSED, enum mp_vfio_irq irq
 		world.triggers[world.enabled] = dup(world.fds[world.enabled]);
 	}
 	world.had = count;
+	world.told = false;
 	*fds = world.fds;
 	return true;
 }
@@ -426,9 +427,19 @@ static enum mp_engine_result fake_write(void *state G_GNUC_UNUSED, uint64_t iova
 	return MP_ENGINE_OK;
 }
 
+static bool fake_irqs_on(void *state G_GNUC_UNUSED, GError **error)
+{
+	assert_true(world.enabled && !world.told);
+	world.told = world.lie != BALKS_AT_VECTORS;
+	if (!world.told)
+		g_set_error(error, MP_ERROR, MP_ERROR_IO, "it balks");
+	return world.told;
+}
+
 static bool fake_raise(
 	void *state G_GNUC_UNUSED, unsigned n, GError **error G_GNUC_UNUSED)
 {
+	assert_true(world.told);
 	if (world.lie == RAISES_NOTHING)
 		return true;
 	if (world.lie == RAISES_TWO)
@@ -488,6 +499,7 @@ static const struct mp_engine fake_engine = {
 	.init = fake_init,
 	.read_host = fake_read,
 	.write_host = fake_write,
+	.irqs_on = fake_irqs_on,
 	.raise_irq = fake_raise,
 	.send_message = fake_message,
 	.abort = fake_abort,

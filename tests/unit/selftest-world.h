@@ -31,6 +31,7 @@ enum lie {
 	RAISES_NOTHING,
 	RAISES_ANOTHER,
 	RAISES_TWO,
+	BALKS_AT_VECTORS, /* does not come back when they are on */
 	LOSES_LOOPBACK,
 	SENDS_ANOTHER_MESSAGE,
 	SENDS_NO_MESSAGE,
@@ -69,6 +70,7 @@ struct world {
 	bool master;
 	int fds[VECTORS], triggers[VECTORS]; /* ours, and the kernel's copy */
 	unsigned enabled, had; /* vectors now, and when there were some last */
+	bool told;             /* the engine was, that these are on */
 	bool anonymous;        /* the device's messages name no requester */
 	bool amd;              /* the IOMMU and its log */
 	bool plain; /* the message in configuration space is in compatibility format */

@@ -5,6 +5,8 @@
  */
 #include "config.h"
 
+#include <unistd.h>
+
 #include "nvme-scene.h"
 
 static void test_commands(void **state G_GNUC_UNUSED)
@@ -121,6 +123,40 @@ static void test_interrupt(void **state G_GNUC_UNUSED)
 	assert_works();
 }
 
+static bool signalled(int fd)
+{
+	uint64_t count = 0;
+
+	return read(fd, &count, sizeof(count)) == sizeof(count) && count == 1;
+}
+
+/* QEMU 7.2's controller, which no driver of the host's had before us. */
+static void test_vectors_first(void **state G_GNUC_UNUSED)
+{
+	const int *fds;
+
+	bench.defect = DEAF_TO_LATE_VECTORS;
+	start();
+	assert_true(mp_vfio_irq_enable(bench.vfio, MP_VFIO_MSIX, 2, &fds, NULL));
+	assert_true(engine->raise_irq(bench.state, 0, &bench.error));
+	assert_false(signalled(fds[0]));
+	assert_true(engine->irqs_on(bench.state, &bench.error));
+	for (unsigned i = 0; i < 3 * ENTRIES; i++) {
+		assert_true(engine->raise_irq(bench.state, 0, &bench.error));
+		engine->ack_irq(bench.state, 0);
+		assert_true(signalled(fds[0]));
+	}
+	assert_works();
+	/* One that does not come back says so, and is given nothing more. */
+	bench.defect = NEVER_READY;
+	assert_false(engine->irqs_on(bench.state, &bench.error));
+	assert_says("is not ready within the 2000 ms that it asks for (CAP.TO)");
+	g_clear_error(&bench.error);
+	assert_false(engine->raise_irq(bench.state, 0, &bench.error));
+	assert_says("was not brought back after its last failure");
+	mp_vfio_irq_disable(bench.vfio, NULL);
+}
+
 static void test_restores(void **state G_GNUC_UNUSED)
 {
 	static const size_t registers[] = { 0x24, 0x28, 0x2c, 0x30, 0x34 };
@@ -146,6 +182,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_identities),
 	TEST(test_clock),
 	TEST(test_interrupt),
+	TEST(test_vectors_first),
 	TEST(test_restores),
 #undef TEST
 };

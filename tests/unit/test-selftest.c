@@ -72,6 +72,8 @@ static void test_interrupts(void **state G_GNUC_UNUSED)
 	world_assert_fails(RAISES_NOTHING, "irq-*", "irq-intx irq-msi irq-msix ");
 	world_assert_fails(RAISES_ANOTHER, "irq-msi*", "irq-msi irq-msix ");
 	world_assert_fails(RAISES_TWO, "irq-*", "irq-intx irq-msi irq-msix ");
+	world_assert_says(BALKS_AT_VECTORS, "irq-msi", MP_CASE_FAIL,
+		"the device did not take up its work with interrupts on: it balks");
 	world_assert_fails(LOSES_LOOPBACK, "irq-*", "irq-loopback ");
 	world_assert_fails(SENDS_ANOTHER_MESSAGE, "irq-*", "irq-message ");
 	world_assert_fails(SENDS_NO_MESSAGE, "irq-*", "irq-message ");
