@@ -47,11 +47,11 @@ static void evidence_free(void *data)
 	g_free(evidence);
 }
 
-static struct mp_case_result *result_new(const struct mp_case *c, unsigned round)
+struct mp_case_result *mp_case_result_new(const char *name, unsigned round)
 {
 	struct mp_case_result *result = g_new0(struct mp_case_result, 1);
 
-	result->name = c->name;
+	result->name = g_strdup(name);
 	result->round = round;
 	result->evidence = g_ptr_array_new_with_free_func(evidence_free);
 	return result;
@@ -61,6 +61,7 @@ void mp_case_result_free(struct mp_case_result *result)
 {
 	if (!result)
 		return;
+	g_free(result->name);
 	g_free(result->summary);
 	g_free(result->remedy);
 	g_ptr_array_unref(result->evidence);
@@ -211,7 +212,7 @@ static bool run_cases(struct mp_selftest *test,
 				interrupted = 1;
 			if (stopped(error))
 				return false;
-			result = result_new(cases[i], round);
+			result = mp_case_result_new(cases[i]->name, round);
 			goes_on = run_case(test, cases[i], result);
 			if (interrupted)
 				mp_case_result_free(result);

@@ -19,7 +19,7 @@ struct mp_figures {
 };
 
 struct mp_case_result {
-	const char *name; /* the case's, static */
+	char *name; /* the case's */
 	enum mp_case_verdict verdict;
 	char *summary; /* a sentence */
 	char *remedy;  /* for a failure: what it means, what to do; or NULL */
@@ -66,6 +66,8 @@ bool mp_selftest_run(const struct mp_host *host, const struct mp_pci *device,
 	GPtrArray *results, const char **way, GError **error);
 /* Whether the last run was ended by a signal; what it had found until then is in RESULTS. */
 bool mp_selftest_interrupted(void);
+/* Without a verdict yet. The caller frees. */
+struct mp_case_result *mp_case_result_new(const char *name, unsigned round);
 void mp_case_result_free(struct mp_case_result *result);
 
 #endif

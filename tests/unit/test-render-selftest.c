@@ -61,25 +61,13 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void evidence_free(void *data)
-{
-	struct mp_evidence *evidence = data;
-
-	g_free(evidence->source);
-	g_free(evidence->value);
-	g_free(evidence);
-}
-
 static struct mp_case_result *add(struct fixture *f, const char *name,
 	enum mp_case_verdict verdict, const char *summary)
 {
-	struct mp_case_result *result = g_new0(struct mp_case_result, 1);
+	struct mp_case_result *result = mp_case_result_new(name, 1);
 
-	result->name = name;
 	result->verdict = verdict;
 	result->summary = g_strdup(summary);
-	result->evidence = g_ptr_array_new_with_free_func(evidence_free);
-	result->round = 1;
 	g_ptr_array_add(f->report.results, result);
 	f->report.passed += verdict == MP_CASE_PASS;
 	f->report.failed += verdict == MP_CASE_FAIL;
