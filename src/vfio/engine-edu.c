@@ -1,38 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QEMU's educational device (docs/specs/edu.rst, hw/misc/edu.c): one DMA channel between
- * host memory and a buffer of 4 KiB, one MSI, INTx.
+ * QEMU's educational device.
  */
 #include "config.h"
 
 #include <string.h>
 
+#include "core/edu.h"
 #include "vfio/engine.h"
 
-#define REG_ID         0x00 /* 0xRRrr00ed: revision */
-#define REG_LIVENESS   0x04 /* reads back inverted */
-#define REG_IRQ_STATUS 0x24
-#define REG_IRQ_RAISE  0x60
-#define REG_IRQ_ACK    0x64
-#define REG_DMA_SRC    0x80
-#define REG_DMA_DST    0x88
-#define REG_DMA_COUNT  0x90
-#define REG_DMA_CMD    0x98
-
-#define ID_MASK   0x0000ffff
-#define ID        0x000000ed
-#define CMD_RUN   0x1
-#define CMD_WRITE 0x2 /* from the device's buffer to host memory */
-
-#define BUFFER       0x40000 /* where the device's own buffer lies in its address space */
-/* hw/misc/edu.c up to QEMU 9 ends the whole machine on a transfer of the full 4096 bytes. */
-#define TRANSFER_MAX 4092
-#define IRQ_TEST     0x1
+#define IRQ_TEST   0x1
 /* A transfer starts 100 ms after the command, on a clock that stands still when the machine
  * is busy. */
-#define TIMEOUT_MS   20000
-#define POLL_US      500
-#define SCRATCH      4096
+#define TIMEOUT_MS 20000
+#define POLL_US    500
+#define SCRATCH    4096
 
 struct edu {
 	struct mp_vfio *vfio;
@@ -63,8 +45,8 @@ static struct mp_mmio *registers(struct mp_vfio *vfio, GError **error)
 
 	if (!bar)
 		return NULL;
-	id = mp_mmio_size(bar) >= REG_DMA_CMD + 8 ? mp_mmio_read32(bar, REG_ID) : 0;
-	if ((id & ID_MASK) == ID)
+	id = mp_mmio_size(bar) >= EDU_END ? mp_mmio_read32(bar, EDU_ID) : 0;
+	if ((id & EDU_ID_MASK) == EDU_ID_EDU)
 		return bar;
 	g_set_error(error, MP_ERROR, MP_ERROR_IO,
 		"%s: is no edu: its BAR 0 begins with 0x%08x, not 0x....00ed",
@@ -80,8 +62,8 @@ static bool probe(struct mp_vfio *vfio, const struct mp_host *host G_GNUC_UNUSED
 
 	if (!bar)
 		return false;
-	mp_mmio_write32(bar, REG_LIVENESS, 0x5a5aa5a5);
-	if (mp_mmio_read32(bar, REG_LIVENESS) == ~0x5a5aa5a5u)
+	mp_mmio_write32(bar, EDU_LIVENESS, 0x5a5aa5a5);
+	if (mp_mmio_read32(bar, EDU_LIVENESS) == ~0x5a5aa5a5u)
 		return true;
 	g_set_error(error, MP_ERROR, MP_ERROR_IO,
 		"%s: does not answer: its liveness register does not invert",
@@ -92,7 +74,7 @@ static bool probe(struct mp_vfio *vfio, const struct mp_host *host G_GNUC_UNUSED
 static void limits(const void *state G_GNUC_UNUSED, struct mp_engine_limits *limits)
 {
 	*limits = (struct mp_engine_limits){
-		.transfer_max = TRANSFER_MAX,
+		.transfer_max = EDU_TRANSFER_MAX,
 		.transfer_align = 1,
 		/* Less by the property dma_mask, which cannot be read. */
 		.address_bits = 64,
@@ -120,7 +102,7 @@ static bool init(struct mp_vfio *vfio, const struct mp_engine_scratch *scratch,
 	edu->bar = bar;
 	edu->scratch = *scratch;
 	*state = edu;
-	put(edu, REG_IRQ_ACK, get(edu, REG_IRQ_STATUS));
+	put(edu, EDU_IRQ_ACK, get(edu, EDU_IRQ_STATUS));
 	return true;
 }
 
@@ -129,7 +111,7 @@ static bool wait_idle(struct edu *edu, GError **error)
 {
 	gint64 deadline = g_get_monotonic_time() + TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
 
-	while (get(edu, REG_DMA_CMD) & CMD_RUN) {
+	while (get(edu, EDU_DMA_CMD) & EDU_CMD_RUN) {
 		if (g_get_monotonic_time() > deadline) {
 			g_set_error(error, MP_ERROR, MP_ERROR_IO,
 				"%s: its transfer did not end within %u ms",
@@ -144,37 +126,37 @@ static bool wait_idle(struct edu *edu, GError **error)
 static enum mp_engine_result transfer(struct edu *edu, uint64_t from, uint64_t to,
 	size_t size, uint32_t direction, GError **error)
 {
-	g_assert(size && size <= TRANSFER_MAX);
+	g_assert(size && size <= EDU_TRANSFER_MAX);
 	if (!wait_idle(edu, error))
 		return MP_ENGINE_TIMEOUT;
-	put64(edu, REG_DMA_SRC, from);
-	put64(edu, REG_DMA_DST, to);
-	put64(edu, REG_DMA_COUNT, size);
-	put64(edu, REG_DMA_CMD, CMD_RUN | direction);
+	put64(edu, EDU_DMA_SRC, from);
+	put64(edu, EDU_DMA_DST, to);
+	put64(edu, EDU_DMA_COUNT, size);
+	put64(edu, EDU_DMA_CMD, EDU_CMD_RUN | direction);
 	return wait_idle(edu, error) ? MP_ENGINE_OK : MP_ENGINE_TIMEOUT;
 }
 
 static enum mp_engine_result read_host(
 	void *state, uint64_t iova, size_t size, GError **error)
 {
-	return transfer(state, iova, BUFFER, size, 0, error);
+	return transfer(state, iova, EDU_BUFFER, size, 0, error);
 }
 
 static enum mp_engine_result write_host(
 	void *state, uint64_t iova, size_t size, GError **error)
 {
-	return transfer(state, BUFFER, iova, size, CMD_WRITE, error);
+	return transfer(state, EDU_BUFFER, iova, size, EDU_CMD_WRITE, error);
 }
 
 static bool raise_irq(void *state, unsigned n G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
 {
-	put(state, REG_IRQ_RAISE, IRQ_TEST);
+	put(state, EDU_IRQ_RAISE, IRQ_TEST);
 	return true;
 }
 
 static void ack_irq(void *state, unsigned n G_GNUC_UNUSED)
 {
-	put(state, REG_IRQ_ACK, get(state, REG_IRQ_STATUS));
+	put(state, EDU_IRQ_ACK, get(state, EDU_IRQ_STATUS));
 }
 
 /* A write like any other, by way of the device's buffer. */
@@ -184,9 +166,9 @@ static bool send_message(void *state, uint64_t address, uint32_t data, GError **
 
 	memcpy(edu->scratch.memory, &data, sizeof(data));
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return transfer(edu, edu->scratch.iova, BUFFER, sizeof(data), 0, error) ==
+	return transfer(edu, edu->scratch.iova, EDU_BUFFER, sizeof(data), 0, error) ==
 		       MP_ENGINE_OK &&
-	       transfer(edu, BUFFER, address, sizeof(data), CMD_WRITE, error) ==
+	       transfer(edu, EDU_BUFFER, address, sizeof(data), EDU_CMD_WRITE, error) ==
 		       MP_ENGINE_OK;
 }
 
@@ -200,7 +182,7 @@ static void quiesce(void *state)
 	struct edu *edu = state;
 
 	wait_idle(edu, NULL);
-	put(edu, REG_IRQ_ACK, get(edu, REG_IRQ_STATUS));
+	put(edu, EDU_IRQ_ACK, get(edu, EDU_IRQ_STATUS));
 	g_free(edu);
 }
 
