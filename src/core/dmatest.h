@@ -34,38 +34,38 @@
 #define DMATEST_DIR    "dmatest"
 #define DMATEST_ABI    1
 
-#define DMATEST_BYTES_MIN      4
-#define DMATEST_BYTES_MAX      (4u << 20) /* what dma_alloc_coherent() may be asked for */
-#define DMATEST_BYTES_DEFAULT  4096
-#define DMATEST_ROUNDS_MAX     1000
-#define DMATEST_TIMEOUT_MS_MIN 1
-#define DMATEST_TIMEOUT_MS_MAX 60000
+#define DMATEST_BYTES_MIN          4
+#define DMATEST_BYTES_MAX          (4u << 20) /* what dma_alloc_coherent() may be asked for */
+#define DMATEST_BYTES_DEFAULT      4096
+#define DMATEST_ROUNDS_MAX         1000
+#define DMATEST_TIMEOUT_MS_MIN     1
+#define DMATEST_TIMEOUT_MS_MAX     60000
 #define DMATEST_TIMEOUT_MS_DEFAULT 5000
-#define DMATEST_RUN_MS         600000
+#define DMATEST_RUN_MS             600000
 
 /*
  * Keys of a result: what was moved and compared, how long the case took, the times of its
  * transfers or interrupts, their rates, and how many vectors were tried and came.
  */
 #define DMATEST_KEYS                                                                     \
-	"bytes", "duration_ns", "latency_count", "latency_min_ns", "latency_median_ns",   \
-		"latency_max_ns", "rate_min", "rate_median", "rate_max", "vectors",       \
+	"bytes", "duration_ns", "latency_count", "latency_min_ns", "latency_median_ns",  \
+		"latency_max_ns", "rate_min", "rate_median", "rate_max", "vectors",      \
 		"arrived"
 
 /*
  * The cases, in the order in which they run. What is named as a case of the host's self-test
  * means the same here.
  */
-#define DMATEST_CASES                                                                    \
-	"dma-read", /* streaming: the device reads what the CPU wrote */                 \
-		"dma-write", /* streaming: the CPU reads what the device wrote */        \
-		"dma-coherent", /* both, in memory of dma_alloc_coherent() */            \
-		"dma-patterns", /* patterns and sizes up to "bytes" */                   \
-		"dma-scattered", /* dma_map_sg() of single pages */                      \
-		"dma-below-4g", "dma-above-4g", /* bus addresses there; else skipped */  \
-		"irq-vectors", /* each vector granted arrives once, at its own handler */ \
+#define DMATEST_CASES                                                                      \
+	"dma-read",              /* streaming: the device reads what the CPU wrote */      \
+		"dma-write",     /* streaming: the CPU reads what the device wrote */      \
+		"dma-coherent",  /* both, in memory of dma_alloc_coherent() */             \
+		"dma-patterns",  /* patterns and sizes up to "bytes" */                    \
+		"dma-scattered", /* dma_map_sg() of single pages */                        \
+		"dma-below-4g", "dma-above-4g", /* bus addresses there; else skipped */    \
+		"irq-vectors", /* each vector granted arrives once, at its own handler */  \
 		"irq-polling", /* the same transfer by interrupt and by polling: tells a \
-				  lost interrupt from lost data */                       \
-		"quiet" /* nothing comes when all is over */
+				  lost interrupt from lost data */ \
+		"quiet"        /* nothing comes when all is over */
 
 #endif
