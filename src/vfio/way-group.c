@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "core/group.h"
@@ -83,38 +84,44 @@ static void close_way(struct mp_vfio *vfio)
 	mp_vfio_close_fd(&vfio->container);
 }
 
-/* The chain of capabilities, as the kernel's answer is: not trusted. */
-static const struct vfio_info_cap_header *find_capability(
+/*
+ * Where the capability ID begins in the chain, which is the kernel's answer and so not trusted;
+ * 0: nowhere. Up to Linux 6.5 one of 12 bytes moves those behind it off the places that their
+ * numbers want, so nothing is read there but by memcpy().
+ */
+static size_t find_capability(
 	const struct vfio_iommu_type1_info *info, size_t size, unsigned id)
 {
 	size_t at = info->flags & VFIO_IOMMU_INFO_CAPS ? info->cap_offset : 0;
 
 	for (unsigned hops = 0; at && hops < 32; hops++) {
-		const struct vfio_info_cap_header *header;
+		struct vfio_info_cap_header header;
 
-		if (at + sizeof(*header) > size)
-			return NULL;
-		header = (const void *)((const char *)info + at);
-		if (header->id == id)
-			return header;
-		at = header->next;
+		if (at + sizeof(header) > size)
+			return 0;
+		memcpy(&header, (const char *)info + at, sizeof(header));
+		if (header.id == id)
+			return at;
+		at = header.next;
 	}
-	return NULL;
+	return 0;
 }
 
 static void take_ranges(
 	struct mp_vfio *vfio, const struct vfio_iommu_type1_info *info, size_t size)
 {
-	const struct vfio_info_cap_header *header =
-		find_capability(info, size, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
-	const struct vfio_iommu_type1_info_cap_iova_range *cap = (const void *)header;
-	size_t at = header ? (size_t)((const char *)header - (const char *)info) : 0;
+	size_t at = find_capability(info, size, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
+	struct vfio_iommu_type1_info_cap_iova_range cap;
+	struct vfio_iova_range range;
 
-	for (uint32_t i = 0; header && i < cap->nr_iovas; i++) {
-		if (at + sizeof(*cap) + (i + 1) * sizeof(cap->iova_ranges[0]) > size)
-			return;
-		mp_vfio_add_range(
-			vfio, cap->iova_ranges[i].start, cap->iova_ranges[i].end);
+	if (!at || at + sizeof(cap) > size)
+		return;
+	memcpy(&cap, (const char *)info + at, sizeof(cap));
+	at += sizeof(cap);
+	for (uint32_t i = 0; i < cap.nr_iovas && at + sizeof(range) <= size; i++) {
+		memcpy(&range, (const char *)info + at, sizeof(range));
+		mp_vfio_add_range(vfio, range.start, range.end);
+		at += sizeof(range);
 	}
 }
 

@@ -244,6 +244,21 @@ static int on_group(unsigned long call, void *data)
 	}
 }
 
+/* As vfio_iommu_type1_get_info(): all of it where there is room, else how much room it takes. */
+static int give_info(struct vfio_iommu_type1_info *info)
+{
+	const struct vfio_iommu_type1_info *answer = kernel.answer;
+	uint32_t room = info->argsz;
+
+	info->iova_pgsizes = 0x1000;
+	info->flags = VFIO_IOMMU_INFO_PGSIZES;
+	if (answer && room >= answer->argsz)
+		memcpy(info, answer, answer->argsz);
+	else if (answer)
+		info->argsz = answer->argsz;
+	return 0;
+}
+
 static int on_container(unsigned long call, void *data)
 {
 	switch (call) {
@@ -256,9 +271,7 @@ static int on_container(unsigned long call, void *data)
 		kernel.attached = true;
 		return 0;
 	case VFIO_IOMMU_GET_INFO:
-		((struct vfio_iommu_type1_info *)data)->iova_pgsizes = 0x1000;
-		((struct vfio_iommu_type1_info *)data)->flags = VFIO_IOMMU_INFO_PGSIZES;
-		return 0;
+		return give_info(data);
 	case VFIO_IOMMU_MAP_DMA:
 		kernel.flags = ((struct vfio_iommu_type1_dma_map *)data)->flags;
 		kernel.mapped++;

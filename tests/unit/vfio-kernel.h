@@ -8,6 +8,7 @@
 #define MP_VFIO_KERNEL_H
 
 #include <glib.h>
+#include <linux/vfio.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,7 +30,9 @@ struct kernel {
 	uint64_t memlock;        /* the limit of locked memory of this process */
 	uint32_t ranges;
 	uint64_t alignment;
-	unsigned flags; /* of the last mapping */
+	const struct vfio_iommu_type1_info
+		*answer; /* by group, with all capabilities; or NULL */
+	unsigned flags;  /* of the last mapping */
 	/* State. */
 	int device, iommu_fd, container_fd, group_fd;
 	bool bound, joined, attached, ioas;
