@@ -61,12 +61,28 @@ static void tell(struct mp_event_parser *parser, struct waiting *waiting)
 	parser->sink(parser->user, &waiting->event);
 }
 
+/* Of Intel's faults that wait; NULL: none does. Places are used again, so their order is not
+ * that of the log. */
+static struct waiting *oldest(struct mp_event_parser *parser)
+{
+	struct waiting *found = NULL;
+
+	for (int i = 0; i < WAITING; i++) {
+		struct waiting *slot = &parser->intel[i];
+
+		if (slot->used && (!found || slot->offset < found->offset))
+			found = slot;
+	}
+	return found;
+}
+
 /* What waits since before OFFSET will not be completed. */
 static void expire(struct mp_event_parser *parser, uint64_t offset)
 {
-	for (int i = 0; i < WAITING; i++)
-		if (parser->intel[i].used && parser->intel[i].offset < offset)
-			tell(parser, &parser->intel[i]);
+	struct waiting *slot;
+
+	while ((slot = oldest(parser)) && slot->offset < offset)
+		tell(parser, slot);
 	if (parser->other.used && parser->other.offset < offset)
 		tell(parser, &parser->other);
 }
@@ -95,10 +111,10 @@ static void wait_for_reason(
 	for (int i = 0; i < WAITING && !slot; i++)
 		if (!parser->intel[i].used)
 			slot = &parser->intel[i];
+	/* A reason for the oldest would have come before one for the others. */
 	if (!slot) {
-		/* The oldest is the first, because they are told in order. */
-		tell(parser, &parser->intel[0]);
-		slot = &parser->intel[0];
+		slot = oldest(parser);
+		tell(parser, slot);
 	}
 	wait_for_more(slot, event, offset);
 }

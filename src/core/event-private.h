@@ -80,7 +80,6 @@ enum mp_more {
 	MP_MORE_NONE,
 	MP_MORE_REASON_DMA, /* the second line: EVENT's reason */
 	MP_MORE_REASON_INTERRUPT,
-	MP_MORE_REASON_ANY,
 	MP_MORE_AMD_FIELDS,
 	MP_MORE_AMD_EMPTY,   /* the first line: fields follow */
 	MP_MORE_SMMU_RECORD, /* the first line: words follow, a line each */
