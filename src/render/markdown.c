@@ -105,6 +105,15 @@ static void put_problems(GString *page, const struct mp_diagnosis *diagnosis)
 	g_string_append(page, "~~~~\n");
 }
 
+/* What the answer above has to be read with. */
+static void put_notes(GString *page, const GPtrArray *notes)
+{
+	if (notes->len)
+		g_string_append_c(page, '\n');
+	for (guint i = 0; i < notes->len; i++)
+		put_item(page, "Note", notes->pdata[i]);
+}
+
 static void put_texts(GString *page, const char *label, const GPtrArray *texts)
 {
 	if (!texts->len)
@@ -171,6 +180,7 @@ static void mp_markdown_diagnose(const struct mp_diagnose_report *report,
 
 	put_head(page, report);
 	put_problems(page, report->diagnosis);
+	put_notes(page, report->diagnosis->notes);
 	put_hypotheses(page, report->diagnosis);
 	put_rest(page, report->diagnosis);
 	fputs(page->str, out);

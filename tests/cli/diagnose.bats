@@ -91,13 +91,15 @@ best() {
 }
 
 @test "every log has a report of each format, as its schema says" {
-	local file
+	local file notes with_notes=0
 	for file in $(logs); do
 		run --separate-stderr timeout 60 "$METIS" diagnose --format json "$file"
 		[ "$status" -le 1 ] || fail "$file: exit $status: $stderr"
 		assert_schema diagnose
 		assert_json .exit_code "$status"
 		assert_json '(.problems | length > 0)' "$([ "$status" -eq 1 ] && echo true || echo false)"
+		notes=$(jq '.notes | length' <<<"$output")
+		with_notes=$((with_notes + (notes > 0)))
 		# Trouble has an explanation, or says that it has none.
 		assert_json '(.problems | length) == 0 or (.hypotheses | length) > 0 or (.verdict | test("nothing here tells why"))' true
 		COLUMNS=80 run --separate-stderr "$METIS" diagnose --verbose --color never "$file"
@@ -107,7 +109,10 @@ best() {
 		run --separate-stderr "$METIS" diagnose --format markdown "$file"
 		[ "$status" -le 1 ]
 		assert_line --index 0 --regexp '^## .+'
+		# What limits the answer goes with it.
+		[ "$(grep -c '^- \*\*Note:\*\* ' <<<"$output")" -eq "$notes" ] || fail "$file: not $notes notes"
 	done
+	[ "$with_notes" -ge 2 ]
 }
 
 @test "a quiet log is quiet" {
