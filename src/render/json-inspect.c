@@ -114,6 +114,7 @@ static struct json_object *channels_list(const struct mp_card *card)
 static struct json_object *card_object(const struct mp_card *card)
 {
 	struct json_object *object, *window;
+	g_autofree char *version = NULL;
 
 	if (!card)
 		return NULL;
@@ -122,6 +123,11 @@ static struct json_object *card_object(const struct mp_card *card)
 	mp_json_add_text(object, "life", mp_card_life_name(card->life));
 	mp_json_add_text(object, "why", card->why);
 	mp_json_add_text(object, "source", card->source);
+	version = card->life == MP_CARD_RUNNING
+			  ? g_strdup_printf(
+				    "%u.%u", card->firmware_major, card->firmware_minor)
+			  : NULL;
+	mp_json_add_text(object, "control_block", version);
 	add_yes(object, "dma_vm", card->dma_vm);
 	window = json_object_new_object();
 	add_yes(window, "open", card->window);

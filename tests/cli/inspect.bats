@@ -22,6 +22,7 @@ changed() {
 	assert_schema inspect
 	assert_json .verdict armed
 	assert_json .card.window.target 0x149800000
+	assert_json .card.control_block 1.6
 	assert_json '[.card.messages[].handle] | unique | join(" ")' 0x20
 }
 
