@@ -116,8 +116,8 @@ struct mp_vm *mp_vm_find(struct mp_host *host, const char *vm, GError **error)
 		return NULL;
 	}
 	g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND,
-		"VM %s: there is no such VM on node %s (%u VMs in /etc/pve)", vm,
+		"VM %s: there is no such VM on node %s (%u VM%s in /etc/pve)", vm,
 		guests->node.know == MP_KNOWN ? guests->node.text : "(unknown)",
-		guests->vms->len);
+		guests->vms->len, MP_PLURAL(guests->vms->len));
 	return NULL;
 }

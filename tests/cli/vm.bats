@@ -27,6 +27,8 @@ conf() {
 	assert_line --index 0 --partial "NOT READY:"
 	metis 3 vm check 999 --sysroot "$(host set-up)"
 	[[ $stderr == *"there is no such VM on node"* ]] || fail "$stderr"
+	metis 3 vm check 100 --sysroot "$(host am5-ivmd)"
+	[[ $stderr == *"VM 100: there is no such VM on node node2 (1 VM in /etc/pve)"* ]] || fail "$stderr"
 	metis 3 vm check /nonexistent/1.conf --sysroot "$(host set-up)"
 	metis 1 vm check 203 --sysroot "$(host vm-troubles)" --format junit
 	assert_output --partial "<failure"
