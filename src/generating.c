@@ -5,7 +5,6 @@
 
 #include "core/argument.h"
 #include "core/pci.h"
-#include "core/quote.h"
 #include "generating.h"
 #include "vm/generate.h"
 #include "vm/xml.h"

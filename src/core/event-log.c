@@ -176,15 +176,3 @@ uint64_t mp_event_log_count(const struct mp_event_log *log, enum mp_event_kind k
 	}
 	return count;
 }
-
-const struct mp_event_sum *mp_event_log_find(
-	const struct mp_event_log *log, enum mp_event_kind kind)
-{
-	for (guint i = 0; i < log->sums->len; i++) {
-		const struct mp_event_sum *sum = log->sums->pdata[i];
-
-		if (sum->event.kind == kind)
-			return sum;
-	}
-	return NULL;
-}

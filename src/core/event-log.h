@@ -46,8 +46,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_event_log, mp_event_log_free)
 void mp_event_log_add(void *user, const struct mp_event *event);
 /* How many events of KIND. */
 uint64_t mp_event_log_count(const struct mp_event_log *log, enum mp_event_kind kind);
-/* The first sum of KIND, or NULL. */
-const struct mp_event_sum *mp_event_log_find(
-	const struct mp_event_log *log, enum mp_event_kind kind);
 
 #endif
