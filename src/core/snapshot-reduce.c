@@ -17,8 +17,8 @@
 
 /*
  * Words of lines about the IOMMU, interrupts, PCI errors, VFIO, resets, and the card's own
- * driver. A probe may look for lines with one of these only (test-snapshot proves that all
- * the log's rules of probe-iommu-log.c pass).
+ * driver. A probe may look for lines with one of these only (test-snapshot-write proves
+ * that all the log's rules of probe-iommu-log.c pass).
  */
 static const char *const words[] = { "linux version", "command line", "dmar", "amd-vi",
 	"iommu", "remap", "x2apic", "apic:", "vfio", "acs ", "acsviol",
