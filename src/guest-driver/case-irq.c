@@ -51,11 +51,15 @@ static int raise_one(struct dmatest *test, unsigned int n, struct dmatest_result
 		err = dmatest_recover(test);
 		return err ? err : DMATEST_FAILED;
 	}
-	if (err)
+	if (err) {
+		dmatest_recover(test);
 		return err;
+	}
 	err = dmatest_irq_wait(test, n, counts[n]);
-	if (err < 0)
+	if (err < 0) {
+		dmatest_recover(test);
 		return err;
+	}
 	stray = other(test, counts, n);
 	if (!err && stray < test->granted)
 		return dmatest_fail(result,
@@ -150,8 +154,13 @@ static int by_interrupt(struct dmatest *test, bool read, struct dmatest_buffer *
 	err = test->engine->kick(test, read, buffer->bus, buffer->size, true);
 	if (!err)
 		err = dmatest_irq_wait(test, n, before);
-	if (err < 0)
+	if (err < 0) {
+		recovered = dmatest_recover(test);
+		if (err == -EIO && !recovered)
+			err = dmatest_fail(
+				result, "the device cannot signal the end of a transfer");
 		goto taken;
+	}
 	outcome->arrived = err;
 	if (err)
 		outcome->ns = READ_ONCE(test->vectors[n].when) - start;
@@ -165,12 +174,12 @@ static int by_interrupt(struct dmatest *test, bool read, struct dmatest_buffer *
 				"the device's transfer did not end, and cannot be ended");
 		err = recovered;
 	}
+	if (err < 0)
+		dmatest_recover(test);
 taken:
 	dmatest_buffer_take(test, buffer);
-	if (err < 0)
+	if (err < 0 || !outcome->ended)
 		return err;
-	if (!outcome->ended)
-		return 0;
 	/* What a read brought is looked for in the device, or comes back by polling. */
 	if (!read)
 		outcome->right = !dmatest_compare(buffer, want, "", &ignored);

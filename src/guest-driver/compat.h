@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * compat.h - what differs between the kernels that this builds for: 6.1 to 7.x.
+ * What differs between the kernels that this builds for: 6.1 to 7.x.
  */
 #ifndef DMATEST_COMPAT_H
 #define DMATEST_COMPAT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * driver.h - the parts of the module metis_dmatest. What user space sees of it is dmatest.h.
+ * The parts of the module metis_dmatest. What user space sees of it is dmatest.h.
  *
  * A device is bound, idle and no bus master. A run makes it one, lets the
  * cases move data and raise interrupts, and puts all of it back.
@@ -127,7 +127,7 @@ struct dmatest_engine {
 	int (*abort)(struct dmatest *test);
 };
 
-extern const struct dmatest_engine dmatest_edu;
+extern const struct dmatest_engine dmatest_edu, dmatest_dw_edma;
 
 /* --- the device --- */
 
@@ -251,7 +251,12 @@ void dmatest_fill(void *data, size_t size, enum dmatest_pattern pattern, u32 see
  */
 int dmatest_move(struct dmatest *test, bool read, dma_addr_t bus, size_t size,
 		 struct dmatest_result *result);
-/* The device took too long or failed: makes it work again, or declares it dead. */
+/*
+ * A transfer was started, and nobody waits for its end any more, for whatever reason. When
+ * this returns the device is done with the memory: its engine was reset, or, where that did
+ * not help (-EIO, and no run is possible any more) or the device is gone (-ENODEV), it is no
+ * bus master.
+ */
 int dmatest_recover(struct dmatest *test);
 /* Until the transfer is over. 1: it is; 0: not in time; -EIO: WHY; or as dmatest_over(). */
 int dmatest_poll(struct dmatest *test, const char **why);

@@ -12,6 +12,7 @@
 
 static const struct dmatest_engine *const engines[] = {
 	&dmatest_edu,
+	&dmatest_dw_edma,
 };
 
 static int fail_alloc;

@@ -25,8 +25,9 @@ void dmatest_add(struct dmatest_result *result, enum dmatest_key key, u64 value)
 	dmatest_set(result, key, result->values[key] + value);
 }
 
-static void say(struct dmatest_result *result, enum dmatest_verdict verdict,
-		const char *format, va_list args)
+static __printf(3, 0) void say(struct dmatest_result *result,
+			       enum dmatest_verdict verdict, const char *format,
+			       va_list args)
 {
 	result->verdict = verdict;
 	vscnprintf(result->sentence, sizeof(result->sentence), format, args);

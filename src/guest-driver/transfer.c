@@ -97,7 +97,11 @@ int dmatest_recover(struct dmatest *test)
 {
 	int err = test->engine->abort(test);
 
-	if (!err || err == -ENODEV)
+	if (!err)
+		return 0;
+	/* The memory is given back now, so it has to be out of its reach. */
+	pci_clear_master(test->pdev);
+	if (err == -ENODEV)
 		return err;
 	test->dead = true;
 	return -EIO;
