@@ -92,6 +92,37 @@ swap() {
 	caught 'status is clean' write 2/verify.err 'unknown key'
 }
 
+@test "judge: a self-test after the boot that VMs do not wait for, or that did not pass, is seen" {
+	caught 'boot passes' truncate -s 0 "$SPOILT/2/guests.out"
+	caught 'boot passes' swap 2/guests.out inactive activating
+	caught 'boot passes' swap 2/selftest-unit.out enabled disabled
+	caught 'boot passes' edit 2/selftest-edu.out '.verdict = "failed"'
+	caught 'boot passes' edit 2/selftest-nvme.out '(.results[] | select(.case == "irq-msix") | .verdict) = "skip"'
+	caught 'boot passes' truncate -s 0 "$SPOILT/2/selftest-journal.out"
+	caught 'boot passes' edit 2/selftest-preflight.out '.findings[0].severity = "unknown"'
+	caught 'boot passes' edit 2/status-json.out '.findings |= map(select(.id != "status-selftest"))'
+}
+
+@test "judge: a failure of the self-test after the boot that is hidden, or holds up the host, is seen" {
+	caught 'fails is seen' edit 2/spoilt-edu.out '.verdict = "passed"'
+	caught 'fails is seen' swap 2/spoilt-unit.out failed inactive
+	caught 'fails is seen' write 2/spoilt-running.out running
+	caught 'fails is seen' truncate -s 0 "$SPOILT/2/spoilt-failed.out"
+	caught 'fails is seen' cp "$SPOILT/2/selftest-journal.out" "$SPOILT/2/spoilt-journal.out"
+	caught 'fails is seen' edit 2/spoilt-preflight.out '.findings |= map(.severity = "fail")'
+	caught 'fails is seen' cp "$SPOILT/2/status-json.out" "$SPOILT/2/spoilt-status.out"
+	caught 'fails is seen' swap 2/spoilt-guests.out failed activating
+	caught 'fails is seen' write 2/left.out '7 2 0'
+	caught 'fails is seen' write 2/left.out '2 2 1'
+}
+
+@test "judge: a hook that refuses too much, or too little, is seen" {
+	caught 'only where' swap 2/hook.out 'warn 101 0' 'warn 101 1'
+	caught 'only where' swap 2/hook.out 'require 101 1' 'require 101 0'
+	caught 'only where' truncate -s 0 "$SPOILT/2/hook.err"
+	caught 'only where' cp "$SPOILT/2/spoilt-status.out" "$SPOILT/2/required.json"
+}
+
 @test "judge: a preflight that finds the binding wrong is seen" {
 	caught 'preflight finds' edit 2/preflight.out '(.findings[] | select(.id == "binding-early") | .severity) = "warn"'
 	caught 'preflight finds' edit 2/preflight.out 'del(.findings[] | select(.id == "setup-status"))'

@@ -118,6 +118,71 @@ setup() {
 	assert_equal "$(cat "$LAB_OUT/2/verify.err")" ''
 }
 
+# says_of NAME ID EDU NVME: what a report says of the two cards, as severities.
+says_of() {
+	json "$LAB_OUT/2/$1" '[.findings[] | select(.id == $id) | "\(.subject) \(.severity)"] | sort == ([$edu, $nvme] | sort)' \
+		--arg id "$2" --arg edu "$EDU $3" --arg nvme "$NVME $4"
+}
+
+@test "$LAB_VARIANT: the self-test after the boot passes, and is over before VMs start" {
+	# The reports were there when it was the turn of VMs: there were none before this boot.
+	run cat "$LAB_OUT/2/guests.out"
+	assert_output "$EDU.json"$'\n'"$NVME.json"$'\ninactive'
+	run cat "$LAB_OUT/2/selftest-unit.out"
+	assert_line Result=success
+	assert_line ExecMainStatus=0
+	assert_line UnitFileState=enabled
+	# edu emits 28 address bits here: it writes no messages. The NVMe never was the host's in this boot.
+	fits selftest "$LAB_OUT/2/selftest-edu.out"
+	json "$LAB_OUT/2/selftest-edu.out" '.verdict == "passed" and .summary.pass > 10'
+	fits selftest "$LAB_OUT/2/selftest-nvme.out"
+	json "$LAB_OUT/2/selftest-nvme.out" '.verdict == "passed" and .summary.pass > 10 and
+		([.results[] | select(.case == "irq-msix") | .verdict] == ["pass"])'
+	run cat "$LAB_OUT/2/selftest-journal.out"
+	assert_line --regexp "^selftest: all [0-9]+ cases passed on $EDU "
+	assert_line --regexp "^selftest: all [0-9]+ cases passed on $NVME "
+	says_of selftest-preflight.out selftest-last pass pass
+	says_of status-json.out status-selftest pass pass
+}
+
+@test "$LAB_VARIANT: a self-test after the boot that fails is seen, and nothing waits for it" {
+	exited 2/spoilt 1
+	json "$LAB_OUT/2/spoilt-edu.out" '.verdict == "failed" and ([.results[] | select(.case == "dma-write") | .verdict] == ["fail"])'
+	# In systemd, in the journal, in preflight and in status; and not of the other card.
+	run cat "$LAB_OUT/2/spoilt-unit.out"
+	assert_line Result=exit-code
+	assert_line ExecMainStatus=1
+	assert_line ActiveState=failed
+	assert_equal "$(fact 2/spoilt-running)" degraded
+	assert_equal "$(cut -d' ' -f1 "$LAB_OUT/2/spoilt-failed.out")" metis-passthrough-selftest.service
+	run cat "$LAB_OUT/2/spoilt-journal.out"
+	assert_line --regexp "^FAILED: .* on $EDU "
+	assert_line --partial "Failed with result 'exit-code'"
+	says_of spoilt-preflight.out selftest-last fail pass
+	says_of spoilt-status.out status-selftest warn pass
+	# What starts VMs had its turn when the unit had failed, and was not kept from it.
+	run cat "$LAB_OUT/2/spoilt-guests.out"
+	assert_output "$EDU.json"$'\n'"$NVME.json"$'\nfailed'
+	# No bus mastering, and nobody has a file of VFIO's open.
+	run xargs <"$LAB_OUT/2/left.out"
+	assert_output --regexp '^[0-3] [0-3] 0$'
+}
+
+@test "$LAB_VARIANT: a failed self-test keeps a VM from its start only where one that passed is required" {
+	run cat "$LAB_OUT/2/hook.out"
+	assert_output 'warn 101 0
+warn 102 0
+require 101 1
+require 102 0
+status 1'
+	run grep -c "^metis-passthrough: .*$EDU.*self-test" "$LAB_OUT/2/hook.err"
+	assert_output 2
+	run cat "$LAB_OUT/2/hook.err"
+	assert_line --regexp "^metis-passthrough: VM 101 .*selftest_last is 'require'.*run 'metis-passthrough selftest --device $EDU'"
+	says_of required.json status-selftest fail pass
+	json "$LAB_OUT/2/required.json" '.verdict == "drift"'
+}
+
 @test "$LAB_VARIANT: after the reboot preflight finds nothing wrong with the binding" {
 	local id
 	for id in binding-config binding-effective binding-early initramfs-binding setup-status; do
