@@ -97,3 +97,5 @@ load_variant() {
 . "$LAB_DIR/lib/qemu.sh"
 # shellcheck source-path=SCRIPTDIR/..
 . "$LAB_DIR/lib/vendor.sh"
+# shellcheck source-path=SCRIPTDIR/..
+. "$LAB_DIR/lib/guest.sh"
