@@ -3,15 +3,19 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd.h"
+#include "hook-cards.h"
 #include "hook-phases.h"
 
 /* Far more than reading takes. */
@@ -48,18 +52,31 @@ static int run_phase(const struct phase *phase, const char *vmid, GError **error
 	return root ? phase->run(root, vmid, error) : MP_EXIT_FAILURE;
 }
 
+/* What the child gives us: words for the task log, and what it is about to do. */
+struct ear {
+	int words[2], doing[2];
+	GString *last; /* of what it does */
+};
+
 /*
- * In the child: whatever hangs, hangs here. It holds nothing of ours but the pipe: Proxmox
+ * In the child: whatever hangs, hangs here. It holds nothing of ours but the pipes: Proxmox
  * VE waits until all that it gave us (the task log, the VM's lock) is closed.
  */
-static _Noreturn void run_child(const struct phase *phase, const char *vmid, int out)
+static _Noreturn void run_child(
+	const struct phase *phase, const char *vmid, const struct ear *ear, pid_t parent)
 {
 	g_autoptr(GError) error = NULL;
-	int code;
+	int doing = STDERR_FILENO + 1, code;
 
-	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
+	/* Who was killed does not go on: the VM's start may be tried again already. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent || dup2(ear->words[1], STDOUT_FILENO) < 0 ||
+		dup2(ear->words[1], STDERR_FILENO) < 0 ||
+		(ear->doing[1] != doing && dup2(ear->doing[1], doing) < 0))
 		_exit(MP_EXIT_FAILURE);
-	close_range(STDERR_FILENO + 1, ~0u, 0);
+	close_range((unsigned)doing + 1, ~0u, 0);
+	fcntl(doing, F_SETFD, FD_CLOEXEC);
+	mp_hook_report_to(doing);
 	code = run_phase(phase, vmid, &error);
 	if (error) {
 		fprintf(stderr, "metis-passthrough: VM %s %s: %s\n", vmid, phase->failure,
@@ -72,49 +89,83 @@ static _Noreturn void run_child(const struct phase *phase, const char *vmid, int
 	_exit(code);
 }
 
-/* Tests do not wait that long (HACKING). It can only make the limits shorter. */
-static gint64 limit(unsigned seconds)
+/* Texts that end with a NUL; the last one counts. */
+static void hear(struct ear *ear, const char *piece, size_t size)
 {
-	const char *text = g_getenv("METIS_PASSTHROUGH_HOOK_SECONDS");
-	uint64_t shorter;
+	for (size_t i = 0; i < size; i++) {
+		size_t length = ear->last->len;
 
-	if (text && mp_parse_uint(text, 10, &shorter) && shorter < seconds)
-		seconds = (unsigned)shorter;
-	return seconds * G_TIME_SPAN_SECOND;
+		/* The NUL of the one before is still there: a new one begins. */
+		if (length && !ear->last->str[length - 1])
+			g_string_truncate(ear->last, 0);
+		if (ear->last->len < PIPE_BUF)
+			g_string_append_c(ear->last, piece[i]);
+	}
 }
 
 /* Passes on what the child says. False: it did not end in time. */
-static bool listen(int fd)
+static bool listen(struct ear *ear)
 {
-	gint64 deadline = g_get_monotonic_time() + limit(SECONDS);
+	gint64 deadline =
+		g_get_monotonic_time() + mp_hook_seconds(SECONDS) * G_TIME_SPAN_SECOND;
+	struct pollfd wait[] = {
+		{ .fd = ear->words[0], .events = POLLIN },
+		{ .fd = ear->doing[0], .events = POLLIN },
+	};
 	char piece[4096];
 
 	for (;;) {
 		gint64 left = (deadline - g_get_monotonic_time()) / 1000;
-		struct pollfd wait = { .fd = fd, .events = POLLIN };
 		ssize_t got;
 
 		if (left <= 0)
 			return false;
-		if (poll(&wait, 1, (int)left) <= 0)
+		if (poll(wait, G_N_ELEMENTS(wait), (int)left) <= 0)
 			continue;
-		got = read(fd, piece, sizeof(piece));
-		if (got == 0)
-			return true;
-		if (got <= 0)
-			continue;
-		fwrite(piece, 1, (size_t)got, stderr);
-		deadline = g_get_monotonic_time() + limit(SECONDS_AT_WORK);
+		if (wait[1].revents) {
+			got = read(ear->doing[0], piece, sizeof(piece));
+			if (got > 0)
+				hear(ear, piece, (size_t)got);
+			else if (got == 0)
+				wait[1].fd = -1;
+		}
+		if (wait[0].revents) {
+			got = read(ear->words[0], piece, sizeof(piece));
+			if (got == 0)
+				return true;
+			if (got > 0)
+				fwrite(piece, 1, (size_t)got, stderr);
+		}
+		deadline = g_get_monotonic_time() +
+			   mp_hook_seconds(SECONDS_AT_WORK) * G_TIME_SPAN_SECOND;
 	}
 }
 
+static void close_end(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void ear_clear(struct ear *ear)
+{
+	for (int end = 0; end < 2; end++) {
+		close_end(&ear->words[end]);
+		close_end(&ear->doing[end]);
+	}
+	g_string_free(ear->last, TRUE);
+}
+typedef struct ear hook_ear;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(hook_ear, ear_clear)
+
 static int run_in_time(const struct phase *phase, const char *vmid, GError **error)
 {
-	int ends[2], status = 0;
-	pid_t child;
-	bool ended;
+	g_auto(hook_ear) ear = { { -1, -1 }, { -1, -1 }, g_string_new(NULL) };
+	pid_t self = getpid(), child;
+	int status = 0;
 
-	if (pipe(ends) < 0) {
+	if (pipe2(ear.words, O_CLOEXEC) < 0 || pipe2(ear.doing, O_CLOEXEC) < 0) {
 		mp_error_set_errno(error, -errno, "pipe", "open");
 		return MP_EXIT_FAILURE;
 	}
@@ -125,26 +176,26 @@ static int run_in_time(const struct phase *phase, const char *vmid, GError **err
 		return MP_EXIT_FAILURE;
 	}
 	if (child == 0)
-		run_child(phase, vmid, ends[1]);
-	close(ends[1]);
-	ended = listen(ends[0]);
-	close(ends[0]);
-	if (!ended) {
+		run_child(phase, vmid, &ear, self);
+	close_end(&ear.words[1]);
+	close_end(&ear.doing[1]);
+	if (!listen(&ear)) {
 		/* Beyond any signal where the kernel waits for the device: not waited for. */
 		kill(child, SIGKILL);
 		fprintf(stderr,
-			"metis-passthrough: VM %s %s: the work on its card does not end; a look at "
-			"it, or its reset, hangs in the kernel, so reboot the host\n",
-			vmid, phase->failure);
+			"metis-passthrough: VM %s %s: %s does not end: it hangs in the kernel, "
+			"so reboot the host\n",
+			vmid, phase->failure,
+			ear.last->len ? ear.last->str : "the look at its card");
 		return MP_EXIT_FINDING;
 	}
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
-	fprintf(stderr,
-		"metis-passthrough: VM %s %s: the work on its card ended by signal %d\n",
-		vmid, phase->failure, WTERMSIG(status));
+	fprintf(stderr, "metis-passthrough: VM %s %s: %s ended by signal %d\n", vmid,
+		phase->failure, ear.last->len ? ear.last->str : "the look at its card",
+		WTERMSIG(status));
 	return MP_EXIT_FAILURE;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/handover.h"
 #include "core/pci.h"
@@ -10,7 +11,42 @@
 #include "core/vm-start.h"
 #include "hook-cards.h"
 
+/* For the way there, and again for the way back. */
 #define HANDOVER_SECONDS 30
+/* Of mp_hook_seconds(): what a test's limit is shared out by. */
+#define LONGEST_SECONDS  150
+
+static int report = -1;
+
+void mp_hook_report_to(int fd)
+{
+	report = fd;
+}
+
+void mp_hook_doing(const char *format, ...)
+{
+	g_autofree char *text = NULL;
+	va_list args;
+
+	if (report < 0)
+		return;
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	/* Nobody there any more: then nobody waits. */
+	if (write(report, text, strlen(text) + 1) < 0)
+		report = -1;
+}
+
+unsigned mp_hook_seconds(unsigned seconds)
+{
+	const char *text = g_getenv("METIS_PASSTHROUGH_HOOK_SECONDS");
+	uint64_t longest;
+
+	if (!text || !mp_parse_uint(text, 10, &longest) || longest >= LONGEST_SECONDS)
+		return seconds;
+	return MAX(1, seconds * (unsigned)longest / LONGEST_SECONDS);
+}
 
 /* Line by line and at once: Proxmox VE shows it in the task log while it happens. */
 void mp_hook_say(void *user G_GNUC_UNUSED, const char *line)
@@ -68,9 +104,13 @@ static bool hand(struct mp_target *target, const struct mp_pci *device,
 		.target = target,
 		.address = device->bdf,
 		.driver = driver,
-		.seconds = HANDOVER_SECONDS,
+		.seconds = mp_hook_seconds(HANDOVER_SECONDS),
 	};
-	bool fine = mp_handover(&hand, error);
+	bool fine;
+
+	mp_hook_doing("%s: the handover to %s", device->bdf,
+		driver ? driver : "the host's driver");
+	fine = mp_handover(&hand, error);
 
 	if (fine && g_strcmp0(hand.driver_before, hand.driver_after) != 0) {
 		g_autofree char *line = g_strdup_printf("%s: %s -> %s", device->bdf,
@@ -81,6 +121,11 @@ static bool hand(struct mp_target *target, const struct mp_pci *device,
 	}
 	mp_handover_clear(&hand);
 	return fine;
+}
+
+static void at_work(const struct mp_pci *device, const char *attribute)
+{
+	mp_hook_doing("%s: access to '%s'", device->bdf, attribute);
 }
 
 static struct mp_ready ready_of(const struct mp_config *config,
@@ -105,7 +150,7 @@ static bool take(struct mp_target *target, const struct mp_config *config,
 	if (!profile)
 		return false;
 	kind = profile->state ? mp_card_kind_find(profile->state) : NULL;
-	live = mp_ready_live_new(device, kind);
+	live = mp_ready_live_new(device, kind, at_work);
 	if (!mp_ready_live_lock(live, error) ||
 		!hand(target, device, MP_DRIVER_VFIO, error))
 		return false;
@@ -134,6 +179,7 @@ bool mp_hook_take_cards(const struct mp_host *host, const struct mp_config *conf
 
 	if (!target || !is_stopped(vm, error))
 		return false;
+	mp_hook_doing("modprobe " MP_DRIVER_VFIO);
 	if (cards->len && !mp_handover_load_vfio(target, error))
 		return false;
 	for (guint i = 0; i < cards->len; i++)
@@ -155,7 +201,7 @@ bool mp_hook_silence(const struct mp_config *config, const struct mp_pci *device
 	kind = profile->state ? mp_card_kind_find(profile->state) : NULL;
 	if (!kind)
 		return true;
-	live = mp_ready_live_new(device, kind);
+	live = mp_ready_live_new(device, kind, at_work);
 	if (!mp_ready_live_lock(live, error))
 		return false;
 	ready = ready_of(config, device, profile);
@@ -164,19 +210,24 @@ bool mp_hook_silence(const struct mp_config *config, const struct mp_pci *device
 	return mp_ready_quiet(&ready, mp_ready_live_io(live), error);
 }
 
-/* A card that the host has already is the host's business. One that is not silent stays with
- * vfio-pci: no driver of the host's expects that. */
+/* A card that the host has already is the host's business; one without a driver may be what a
+ * handover left that was killed. One that is not silent stays where it is: no driver of the
+ * host's expects that. */
 static bool leave(struct mp_target *target, const struct mp_config *config,
 	const struct mp_pci *device, GError **error)
 {
-	if (!mp_fact_is(&device->driver, MP_DRIVER_VFIO))
+	g_autoptr(GError) problem = NULL;
+
+	if (!mp_fact_is(&device->driver, MP_DRIVER_VFIO) &&
+		device->driver.know != MP_ABSENT)
 		return true;
 	if (!mp_hook_silence(config, device, mp_hook_say, NULL, error))
 		return false;
 	if (g_strcmp0(config->after_stop, "host") != 0 ||
-		hand(target, device, NULL, error))
+		hand(target, device, NULL, &problem))
 		return true;
-	g_prefix_error(error, "it is silent, but not back with the host: ");
+	g_set_error(error, MP_ERROR, problem->code,
+		"%s; it is silent, but not back with the host", problem->message);
 	return false;
 }
 
@@ -194,9 +245,11 @@ bool mp_hook_leave_cards(const struct mp_host *host, const struct mp_config *con
 
 		if (leave(target, config, cards->pdata[i], &problem))
 			continue;
-		mp_hook_say(NULL, problem->message);
+		/* The first one is told by the caller, in its sentence. */
 		if (fine)
 			g_propagate_error(error, g_steal_pointer(&problem));
+		else
+			mp_hook_say(NULL, problem->message);
 		fine = false;
 	}
 	return fine;

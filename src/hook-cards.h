@@ -13,6 +13,12 @@
 
 /* A line to standard error, at once: Proxmox VE shows it in the task log. */
 void mp_hook_say(void *user, const char *line);
+/* What is begun now, for whoever waits for this process; shown only if it never ends. Nothing
+ * where mp_hook_report_to() was not called. */
+void mp_hook_doing(const char *format, ...) G_GNUC_PRINTF(1, 2);
+void mp_hook_report_to(int fd);
+/* A time limit, or a shorter one that a test asks for (HACKING). */
+unsigned mp_hook_seconds(unsigned seconds);
 /* The cards that the VM may get, struct mp_pci *: those of its lines that nobody else has.
  * Caller unrefs. */
 GPtrArray *mp_hook_cards(const struct mp_host *host, const struct mp_vm *vm);
@@ -25,7 +31,7 @@ bool mp_hook_take_cards(const struct mp_host *host, const struct mp_config *conf
 bool mp_hook_leave_cards(const struct mp_host *host, const struct mp_config *config,
 	const struct mp_vm *vm, GError **error);
 
-/* A card that is with vfio-pci and that nobody uses: awake, no bus master, nothing armed. SAY
+/* A card that is with vfio-pci, or without a driver, and that nobody uses: awake, no bus master, nothing armed. SAY
  * is told what is done. */
 bool mp_hook_silence(const struct mp_config *config, const struct mp_pci *device,
 	void (*say)(void *user, const char *line), void *user, GError **error);

@@ -137,6 +137,22 @@ static void start_again(struct mp_target *target, const GPtrArray *stopped)
 		warn("they do not run", problem);
 }
 
+/* The cards may be anywhere now; what uses them is not let at them. */
+static void tell_stopped(const struct mp_vm *vm, const GPtrArray *services)
+{
+	g_autoptr(GString) line = g_string_new("services stay stopped:");
+
+	if (!services->len)
+		return;
+	for (guint i = 0; i < services->len; i++)
+		g_string_append_printf(line, " %s", (const char *)services->pdata[i]);
+	g_string_append_printf(line,
+		"; with after_stop: host 'metis-passthrough hook %s post-stop' gives the "
+		"cards back and starts them",
+		vm->id);
+	mp_hook_say(NULL, line->str);
+}
+
 static int pre_start_live(
 	struct work *work, const char *vmid, struct mp_target *target, GError **error)
 {
@@ -160,8 +176,10 @@ static int pre_start_live(
 	add_earlier(note, work->root, work->vm);
 	if (note->services->len)
 		save(note, target, work);
-	if (!mp_hook_take_cards(work->host, work->config, work->vm, error))
+	if (!mp_hook_take_cards(work->host, work->config, work->vm, error)) {
+		tell_stopped(work->vm, note->services);
 		return MP_EXIT_FINDING;
+	}
 	save(note, target, work);
 	return MP_EXIT_OK;
 }

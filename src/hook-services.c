@@ -52,6 +52,7 @@ static bool systemctl(struct mp_target *target, const char *const *args,
 {
 	g_autoptr(GPtrArray) all = g_ptr_array_new();
 
+	mp_hook_doing("systemctl %s", *args);
 	for (; *args; args++)
 		g_ptr_array_add(all, (gpointer)*args);
 	for (guint i = 0; i < names->len; i++)

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,6 +65,9 @@ static int write_attribute(int root, const struct write *w)
 static G_GNUC_NORETURN void child(int root, const struct write writes[STAGES], int out)
 {
 	struct word word = { .stage = STAGES };
+
+	/* Who was killed does not go on: it may be tried again already. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	/* Whoever reads our output must not wait for a child that cannot end. */
@@ -248,22 +252,25 @@ static bool bring(struct mp_handover *handover, const char *driver, const char *
 static void bring_back(struct mp_handover *handover, GError **error)
 {
 	gint64 deadline = g_get_monotonic_time() + handover->seconds * G_TIME_SPAN_SECOND;
+	const char *before =
+		handover->driver_before ? handover->driver_before : "no driver";
 	g_autoptr(GError) second = NULL;
+	g_autoptr(GError) problem = NULL;
 	bool back = bring(handover, handover->driver_before, handover->override_before,
 		true, deadline, &second);
 
-	if (back && g_strcmp0(handover->driver_before, handover->driver_after) == 0) {
-		g_prefix_error(error, "handed back to %s; ",
-			handover->driver_before ? handover->driver_before : "no driver");
-		if (error && *error)
-			(*error)->code = MP_ERROR_UNDONE;
+	if (!error || !*error)
 		return;
-	}
-	g_prefix_error(error, "not handed back to %s (%s): ",
-		handover->driver_before ? handover->driver_before : "no driver",
-		second ? second->message : "no driver took it");
-	if (error && *error)
-		(*error)->code = MP_ERROR_STUCK;
+	problem = g_steal_pointer(error);
+	if (back && g_strcmp0(handover->driver_before, handover->driver_after) == 0)
+		g_set_error(error, MP_ERROR, MP_ERROR_UNDONE, "%s (handed back to %s)",
+			problem->message, before);
+	else
+		g_set_error(error, MP_ERROR, MP_ERROR_STUCK,
+			"%s; and it could not be handed back to %s (%s), so its driver is %s",
+			problem->message, before,
+			second ? second->message : "that did not take it",
+			handover->driver_after ? handover->driver_after : "none");
 }
 
 bool mp_handover(struct mp_handover *handover, GError **error)

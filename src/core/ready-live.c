@@ -20,6 +20,7 @@ struct mp_ready_live {
 	struct mp_ready_io io;
 	const struct mp_pci *device;
 	const struct mp_card_kind *kind;
+	void (*at_work)(const struct mp_pci *device, const char *attribute);
 	struct mp_card_live *memory;
 	int lock;
 };
@@ -27,8 +28,11 @@ struct mp_ready_live {
 static int open_attribute(const struct mp_ready_live *live, const char *name, int flags)
 {
 	g_autofree char *path = g_strdup_printf("/%s/%s", live->device->dir, name);
-	int fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+	int fd;
 
+	if (live->at_work)
+		live->at_work(live->device, name);
+	fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -125,13 +129,15 @@ static void wait_a_while(void *user G_GNUC_UNUSED, unsigned milliseconds)
 	g_usleep(milliseconds * 1000ul);
 }
 
-struct mp_ready_live *mp_ready_live_new(
-	const struct mp_pci *device, const struct mp_card_kind *kind)
+struct mp_ready_live *mp_ready_live_new(const struct mp_pci *device,
+	const struct mp_card_kind *kind,
+	void (*at_work)(const struct mp_pci *device, const char *attribute))
 {
 	struct mp_ready_live *live = g_new0(struct mp_ready_live, 1);
 
 	live->device = device;
 	live->kind = kind;
+	live->at_work = at_work;
 	live->lock = -1;
 	live->io = (struct mp_ready_io){
 		.user = live,
@@ -165,7 +171,9 @@ bool mp_ready_live_lock(struct mp_ready_live *live, GError **error)
 		err = -errno;
 	if (err == -EWOULDBLOCK) {
 		g_set_error(error, MP_ERROR, MP_ERROR_BUSY,
-			"%s: another run of this program works on it", live->device->bdf);
+			"%s: another run of this program works on it, or left a process behind "
+			"that the kernel does not let go: try again, and reboot if it stays so",
+			live->device->bdf);
 		return false;
 	}
 	if (err)

@@ -55,10 +55,12 @@ bool mp_ready_make(
 bool mp_ready_quiet(
 	const struct mp_ready *ready, const struct mp_ready_io *io, GError **error);
 
-/* The function at DEVICE of this machine. The caller frees. */
+/* The function at DEVICE of this machine. AT_WORK (may be NULL) is told each attribute that is
+ * about to be read or written, since that may never end. The caller frees. */
 struct mp_ready_live;
-struct mp_ready_live *mp_ready_live_new(
-	const struct mp_pci *device, const struct mp_card_kind *kind);
+struct mp_ready_live *mp_ready_live_new(const struct mp_pci *device,
+	const struct mp_card_kind *kind,
+	void (*at_work)(const struct mp_pci *device, const char *attribute));
 void mp_ready_live_free(struct mp_ready_live *live);
 typedef struct mp_ready_live mp_ready_live;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_ready_live, mp_ready_live_free)

@@ -444,5 +444,5 @@ note() {
 		strace -f -o /dev/null -e trace=openat2 -e inject=openat2:signal=SIGSTOP:when=1 \
 		"$METIS" hook 101 pre-start --sysroot "$TREE"
 	assert_equal "$status" 1
-	[ "$stderr" = "metis-passthrough: VM 101 is not started: the work on its card does not end; a look at it, or its reset, hangs in the kernel, so reboot the host" ] || fail "$stderr"
+	[ "$stderr" = "metis-passthrough: VM 101 is not started: the look at its card does not end: it hangs in the kernel, so reboot the host" ] || fail "$stderr"
 }
