@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/edma-bits.h"
 #include "edma.h"
 #include "firmware.h"
 #include "fuzz.h"
@@ -135,24 +136,6 @@ static void own_edma_write(void *user, uint32_t offset, uint32_t value)
 	edma_write(((struct card *)user)->edma, offset, value);
 }
 
-static struct edma_defects defects_of(uint32_t bits)
-{
-	return (struct edma_defects){ .drop_irq = bits & 1,
-		.wrong_irq = bits & 2,
-		.wrong_data = bits & 4,
-		.truncated = bits & 8,
-		.overrun = bits & 0x10,
-		.stuck = bits & 0x20,
-		.deaf = bits & 0x40,
-		.wrong_status = bits & 0x80,
-		.lying = bits & 0x100,
-		.status_kept = bits & 0x200,
-		.status_quiet = bits & 0x400,
-		.mask_ignored = bits & 0x800,
-		.power_off = bits & 0x1000,
-		.soft_reset_all = bits & 0x2000 };
-}
-
 static struct firmware_options options_of(uint32_t bits)
 {
 	return (struct firmware_options){ .header = bits & 1,
@@ -198,7 +181,7 @@ static void perform(struct card *card, const uint8_t *record)
 			abort();
 		break;
 	case 6:
-		defects = defects_of(value);
+		defects = edma_defects_of(value);
 		edma_set_defects(card->edma, &defects);
 		break;
 	default: /* any but power on, which takes its time */

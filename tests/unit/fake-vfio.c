@@ -508,3 +508,20 @@ bool mp_klog_read(struct mp_klog *klog G_GNUC_UNUSED, unsigned milliseconds,
 	g_string_truncate(only->log, 0);
 	return true;
 }
+
+void fake_lend(struct mp_vfio *vfio, uint8_t *host, uint64_t iova, uint8_t *scratch,
+	size_t scratch_size)
+{
+	const unsigned both = MP_VFIO_READ | MP_VFIO_WRITE;
+
+	assert_true(mp_vfio_bus_master(vfio, true, NULL));
+	assert_true(mp_vfio_map(vfio, host, iova, FAKE_PAGE, both, NULL));
+	assert_true(mp_vfio_map(vfio, scratch, FAKE_SCRATCH, scratch_size, both, NULL));
+}
+
+void fake_assert_says(const GError *error, const char *part)
+{
+	assert_non_null(error);
+	if (!strstr(error->message, part))
+		fail_msg("'%s' lacks '%s'", error->message, part);
+}

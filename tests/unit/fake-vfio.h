@@ -61,6 +61,11 @@ enum fake_spoil {
 };
 void fake_spoil(struct mp_vfio *vfio, enum fake_spoil spoil);
 
+/* Lends the device HOST, a page, at IOVA, and SCRATCH at FAKE_SCRATCH, with bus mastering on. */
+#define FAKE_SCRATCH 0x1000000u
+void fake_lend(struct mp_vfio *vfio, uint8_t *host, uint64_t iova, uint8_t *scratch,
+	size_t scratch_size);
+
 /* --- what the model does --- */
 
 /* Memory of the host by DMA; without bus mastering, without a mapping that allows it, false,
@@ -72,6 +77,8 @@ void fake_signal(struct mp_vfio *vfio, unsigned n);
 
 /* --- what the test looks at --- */
 
+/* ERROR is there, and says PART. */
+void fake_assert_says(const GError *error, const char *part);
 /* Microseconds since the start. */
 gint64 fake_now(void);
 void fake_wait(gint64 microseconds);

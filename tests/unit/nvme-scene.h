@@ -14,7 +14,6 @@
 
 #define BAR_SIZE     0x4000u
 #define HOST         0x100000000u /* IOVAs */
-#define SCRATCH      0x1000000u
 #define SCRATCH_SIZE (3 * FAKE_PAGE)
 #define MS           1000
 #define ENTRIES      8u /* of its queues */
@@ -243,11 +242,7 @@ static inline void plug_in(size_t size)
 
 	bench.vfio = fake_vfio_new(&model);
 	fake_vfio_set_config(bench.vfio, 0x2c, 2, 0x1f9d);
-	mp_vfio_bus_master(bench.vfio, true, NULL);
-	mp_vfio_map(bench.vfio, bench.host, HOST, FAKE_PAGE, MP_VFIO_READ | MP_VFIO_WRITE,
-		NULL);
-	mp_vfio_map(bench.vfio, bench.scratch, SCRATCH, SCRATCH_SIZE,
-		MP_VFIO_READ | MP_VFIO_WRITE, NULL);
+	fake_lend(bench.vfio, bench.host, HOST, bench.scratch, SCRATCH_SIZE);
 }
 
 static inline int set_up(void **state G_GNUC_UNUSED)
@@ -281,7 +276,8 @@ static inline bool probe(bool force)
 
 static inline bool init(void)
 {
-	const struct mp_engine_scratch scratch = { bench.scratch, SCRATCH, SCRATCH_SIZE };
+	const struct mp_engine_scratch scratch = { bench.scratch, FAKE_SCRATCH,
+		SCRATCH_SIZE };
 
 	g_clear_error(&bench.error);
 	return engine->init(bench.vfio, &scratch, &bench.state, &bench.error);
@@ -319,9 +315,7 @@ static inline bool check_read(void)
 
 static inline void assert_says(const char *part)
 {
-	assert_non_null(bench.error);
-	if (!strstr(bench.error->message, part))
-		fail_msg("'%s' lacks '%s'", bench.error->message, part);
+	fake_assert_says(bench.error, part);
 	assert_non_null(strstr(bench.error->message, FAKE_ADDRESS ": "));
 }
 

@@ -11,6 +11,7 @@
 #include "core/platform.h"
 #include "render/page.h"
 #include "render/render.h"
+#include "junit.h"
 #include "unit.h"
 #include "vfio/selftest.h"
 
@@ -378,17 +379,6 @@ static void json_is_valid_whatever_is_in_it(void **state)
 
 /* --- JUnit --- */
 
-static unsigned attribute(xmlNode *node, const char *name)
-{
-	xmlChar *text = xmlGetProp(node, BAD_CAST name);
-	uint64_t value = 0;
-
-	assert_non_null(text);
-	assert_true(mp_parse_uint((const char *)text, 10, &value));
-	xmlFree(text);
-	return (unsigned)value;
-}
-
 static xmlDoc *parse_junit(const struct fixture *f)
 {
 	g_autofree char *text = render(f, "junit", (struct mp_render_style){ 0 });
@@ -412,17 +402,17 @@ static void junit_counts_a_suite_a_round(void **state)
 	add(f, "irq-msi", MP_CASE_FAIL, "lost")->round = 2;
 	doc = parse_junit(f);
 	root = xmlDocGetRootElement(doc);
-	assert_int_equal(attribute(root, "tests"), 5);
-	assert_int_equal(attribute(root, "failures"), 2);
-	assert_int_equal(attribute(root, "errors"), 0);
-	assert_int_equal(attribute(root, "skipped"), 1);
+	assert_int_equal(junit_number(root, "tests"), 5);
+	assert_int_equal(junit_number(root, "failures"), 2);
+	assert_int_equal(junit_number(root, "errors"), 0);
+	assert_int_equal(junit_number(root, "skipped"), 1);
 	for (suite = xmlFirstElementChild(root); suite;
 		suite = xmlNextElementSibling(suite)) {
 		static const unsigned tests[] = { 3, 2 };
 
 		assert_in_range(suites, 0, 1);
-		assert_int_equal(attribute(suite, "tests"), tests[suites]);
-		assert_int_equal(attribute(suite, "failures"), 1);
+		assert_int_equal(junit_number(suite, "tests"), tests[suites]);
+		assert_int_equal(junit_number(suite, "failures"), 1);
 		assert_int_equal(xmlChildElementCount(suite), tests[suites]);
 		suites++;
 	}
@@ -440,7 +430,7 @@ static void junit_is_valid_whatever_is_in_it(void **state)
 	add_hostile(f);
 	doc = parse_junit(f);
 	root = xmlDocGetRootElement(doc);
-	assert_int_equal(attribute(root, "failures"), 1);
+	assert_int_equal(junit_number(root, "failures"), 1);
 	testcase = xmlFirstElementChild(xmlFirstElementChild(root));
 	text = xmlNodeGetContent(testcase);
 	assert_non_null(strstr((const char *)text, "<b>&\"'</b> ]]>"));

@@ -10,6 +10,7 @@
 #include "core/pci.h"
 #include "render/page.h"
 #include "render/render.h"
+#include "junit.h"
 #include "unit.h"
 
 #define HOSTILE "a\xff\x01 \x1b[31m<b>&\"'</b> ]]> \xef\xbf\xbe \xe2\x80\xae"
@@ -330,17 +331,6 @@ static void json_says_it_all(void **state)
 	json_object_put(json);
 }
 
-static unsigned attribute(xmlNode *node, const char *name)
-{
-	xmlChar *text = xmlGetProp(node, BAD_CAST name);
-	uint64_t value = 0;
-
-	assert_non_null(text);
-	assert_true(mp_parse_uint((const char *)text, 10, &value));
-	xmlFree(text);
-	return (unsigned)value;
-}
-
 static void check_junit(
 	const struct fixture *f, unsigned failures, unsigned errors, unsigned skipped)
 {
@@ -352,10 +342,10 @@ static void check_junit(
 	if (!doc)
 		fail_msg("not well-formed:\n%s", text);
 	root = xmlDocGetRootElement(doc);
-	assert_int_equal(attribute(root, "tests"), f->report.findings->len);
-	assert_int_equal(attribute(root, "failures"), failures);
-	assert_int_equal(attribute(root, "errors"), errors);
-	assert_int_equal(attribute(root, "skipped"), skipped);
+	assert_int_equal(junit_number(root, "tests"), f->report.findings->len);
+	assert_int_equal(junit_number(root, "failures"), failures);
+	assert_int_equal(junit_number(root, "errors"), errors);
+	assert_int_equal(junit_number(root, "skipped"), skipped);
 	xmlFreeDoc(doc);
 }
 
