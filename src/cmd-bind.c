@@ -11,7 +11,7 @@
 #include "core/group.h"
 #include "core/handover.h"
 #include "core/pci.h"
-#include "core/use.h"
+#include "taking.h"
 
 #define SECONDS_DEFAULT 30
 #define SECONDS_MAX     3600
@@ -75,54 +75,6 @@ static bool choose(
 	return true;
 }
 
-static bool is_forced(const struct mp_host *host, const struct mp_pci *device)
-{
-	for (char **bdf = opt_force; bdf && *bdf; bdf++)
-		if (mp_host_device(host, *bdf) == device)
-			return true;
-	return false;
-}
-
-/* MP_ERROR_CHANGED is exit 1: the host, as it is, forbids it. */
-static bool G_GNUC_PRINTF(2, 3) refuse(GError **error, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	g_autofree char *text = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_set_error_literal(error, MP_ERROR, MP_ERROR_CHANGED, text);
-	return false;
-}
-
-/* Nobody may lose a device that is in use; what cannot be told counts as used. */
-static bool may_take(
-	const struct mp_host *host, const struct mp_pci *device, GError **error)
-{
-	g_autoptr(GPtrArray) uses = mp_use_of(host, device);
-
-	if (mp_pci_is_bridge(device))
-		return refuse(error,
-			"%s: is a bridge; VFIO cannot own one, and a group does not need it to",
-			device->bdf);
-	if (is_forced(host, device))
-		return true;
-	if (uses->len) {
-		const struct mp_use_entry *use = uses->pdata[0];
-
-		return refuse(error, "%s: in use: %s; '--force %s' takes it all the same",
-			device->bdf, use->detail, device->bdf);
-	}
-	const struct mp_fact *fact = mp_use_unread(host, device);
-
-	if (fact)
-		return refuse(error,
-			"%s: whether the host uses it cannot be told (%s: %s); '--force %s' "
-			"takes it all the same",
-			device->bdf, fact->source, fact->why, device->bdf);
-	return true;
-}
-
 /* A function may be given to vfio-pci alone, but no VM can use it before all are. */
 static bool group_is_complete(
 	const struct mp_host *host, GPtrArray *devices, GError **error)
@@ -131,7 +83,7 @@ static bool group_is_complete(
 		const struct mp_pci *device = devices->pdata[i];
 
 		if (!device->group)
-			return refuse(error,
+			return mp_taking_refuse(error,
 				"%s: is in no IOMMU group, so VFIO cannot own it; see "
 				"'metis-passthrough preflight --device %s'",
 				device->bdf, device->bdf);
@@ -141,7 +93,7 @@ static bool group_is_complete(
 			if (g_ptr_array_find(devices, member, NULL) ||
 				mp_group_member_viable(host, member))
 				continue;
-			return refuse(error,
+			return mp_taking_refuse(error,
 				"%s: its IOMMU group %u holds %s too, which is with %s; "
 				"--group takes all of it",
 				device->bdf, device->group->id, member->bdf,
@@ -249,7 +201,7 @@ static int hand(char **addresses, const char *driver, GError **error)
 		!choose(host, addresses, devices, error))
 		return MP_EXIT_FAILURE;
 	for (guint i = 0; i < devices->len; i++)
-		if (!may_take(host, devices->pdata[i], error))
+		if (!mp_may_take(host, devices->pdata[i], opt_force, error))
 			return MP_EXIT_FINDING;
 	if (driver && !group_is_complete(host, devices, error))
 		return MP_EXIT_FINDING;

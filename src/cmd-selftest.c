@@ -3,16 +3,16 @@
 #include "config.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "choose.h"
 #include "core/fact.h"
 #include "core/pci.h"
-#include "core/selftest-last.h"
-#include "core/target.h"
-#include "vfio/selftest.h"
+#include "guest/dmatest.h"
+#include "interrupt.h"
+#include "testing.h"
 
 #define ROUNDS_MAX    10000
+#define TIMEOUT_MAX   86400
 #define BYTES_MIN     4096
 #define BYTES_MAX     (UINT64_C(1) << 40)
 #define BYTES_DEFAULT "4K"
@@ -20,8 +20,8 @@
 static struct mp_choose_options opt_choose;
 static char *opt_engine, *opt_case, *opt_bytes, *opt_format, *opt_color, *opt_way;
 static char **opt_force;
-static int opt_rounds = 1;
-static gboolean opt_no_isolation, opt_list_cases, opt_verbose;
+static int opt_rounds = 1, opt_timeout;
+static gboolean opt_guest, opt_no_isolation, opt_list_cases, opt_verbose;
 
 static const GOptionEntry options[] = {
 	MP_OPTION_DEVICE(opt_choose, "test"),
@@ -40,9 +40,13 @@ static const GOptionEntry options[] = {
 		"how much the pattern cases move at most, with K, M or G (" BYTES_DEFAULT
 		")",
 		"N" },
+	{ "guest", 'g', 0, G_OPTION_ARG_NONE, &opt_guest,
+		"this is the inside of a VM: take the best way that it offers", NULL },
+	{ "timeout", 't', 0, G_OPTION_ARG_INT, &opt_timeout,
+		"with --guest: end each device's test after so many seconds", "SECONDS" },
 	{ "way", 'w', 0, G_OPTION_ARG_STRING, &opt_way,
 		"how VFIO is entered: group, cdev (default: auto, which is group if there is "
-		"one)",
+		"one); with --guest also module",
 		"WAY" },
 	{ "no-isolation", 0, 0, G_OPTION_ARG_NONE, &opt_no_isolation,
 		"provoke no IOMMU faults", NULL },
@@ -78,27 +82,75 @@ static bool parse_bytes(const char *text, size_t *bytes, GError **error)
 	return false;
 }
 
-static bool case_matches_something(const char *glob)
+/* The names of a guest's two ways differ: by the module, or as on a host. */
+static const struct mp_case *const *cases_of_place(size_t *n)
 {
-	size_t n;
-	const struct mp_case *const *all = mp_cases_all(&n);
+	return opt_guest && g_strcmp0(opt_way, "group") != 0 &&
+			       g_strcmp0(opt_way, "cdev") != 0
+		       ? mp_dmatest_cases(n)
+		       : mp_cases_all(n);
+}
 
+static bool case_is_among(const char *glob, const struct mp_case *const *all, size_t n)
+{
 	for (size_t i = 0; i < n; i++)
 		if (g_pattern_match_simple(glob, all[i]->name))
 			return true;
 	return false;
 }
 
-static bool take_options(struct mp_selftest_options *wanted, GError **error)
+/* Of a guest, the way is known when it runs. */
+static bool case_matches_something(const char *glob)
 {
-	*wanted = (struct mp_selftest_options){
-		.cases = opt_case,
-		.rounds = (unsigned)opt_rounds,
-		.isolation = !opt_no_isolation,
+	size_t n, hosts;
+	const struct mp_case *const *all = cases_of_place(&n);
+	const struct mp_case *const *of_host = mp_cases_all(&hosts);
+
+	return case_is_among(glob, all, n) ||
+	       (opt_guest && !opt_way && case_is_among(glob, of_host, hosts));
+}
+
+static bool take_way(struct mp_testing *testing, GError **error)
+{
+	if (!opt_way)
+		return true;
+	if (opt_guest && !strcmp(opt_way, "module")) {
+		testing->way = MP_TESTING_MODULE;
+		return true;
+	}
+	if (mp_vfio_parse_wish(opt_way, &testing->options.way)) {
+		if (testing->options.way != MP_VFIO_ANY_WAY)
+			testing->way = MP_TESTING_VFIO;
+		return true;
+	}
+	g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+		"--way %s: not one of auto, group, cdev%s", opt_way,
+		opt_guest ? ", module" : " (module: with --guest)");
+	return false;
+}
+
+static bool take_options(struct mp_testing *testing, GError **error)
+{
+	*testing = (struct mp_testing){
+		.options = {
+			.cases = opt_case,
+			.rounds = (unsigned)opt_rounds,
+			.isolation = !opt_no_isolation,
+		},
+		.engine = opt_engine,
+		.force = opt_force,
+		.seconds = (unsigned)opt_timeout,
 	};
-	if (opt_way && !mp_vfio_parse_wish(opt_way, &wanted->way)) {
+	if (!take_way(testing, error))
+		return false;
+	if (opt_timeout && !opt_guest) {
+		g_set_error(
+			error, MP_ERROR, MP_ERROR_USAGE, "--timeout: only with --guest");
+		return false;
+	}
+	if (opt_timeout < 0 || opt_timeout > TIMEOUT_MAX) {
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-			"--way %s: not one of auto, group, cdev", opt_way);
+			"--timeout %d: 1 to %d seconds", opt_timeout, TIMEOUT_MAX);
 		return false;
 	}
 	if (opt_rounds < 1 || opt_rounds > ROUNDS_MAX) {
@@ -111,30 +163,22 @@ static bool take_options(struct mp_selftest_options *wanted, GError **error)
 			"--case %s: matches no case (see --list-cases)", opt_case);
 		return false;
 	}
-	return parse_bytes(opt_bytes ? opt_bytes : BYTES_DEFAULT, &wanted->bytes, error);
-}
-
-static bool is_forced(const struct mp_host *host, const struct mp_pci *device)
-{
-	for (char **bdf = opt_force; bdf && *bdf; bdf++)
-		if (mp_host_device(host, *bdf) == device)
-			return true;
-	return false;
+	return parse_bytes(
+		opt_bytes ? opt_bytes : BYTES_DEFAULT, &testing->options.bytes, error);
 }
 
 /* --- which devices --- */
 
-static bool choose(const struct mp_host *host, struct mp_root *root,
+static bool choose(const struct mp_host *host, const struct mp_config *config,
 	const struct mp_profile *profile, struct mp_choice *choice, GError **error)
 {
-	g_autoptr(mp_config) config = mp_config_load(root, error);
 	struct mp_choose_from from = {
 		.host = host,
 		.config = config,
 		.profile = profile,
 	};
 
-	if (!config || !mp_choose(&opt_choose, &from, choice, error))
+	if (!mp_choose(&opt_choose, &from, choice, error))
 		return false;
 	if (choice->missing->len) {
 		g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND,
@@ -158,133 +202,55 @@ static bool choose(const struct mp_host *host, struct mp_root *root,
 	return true;
 }
 
-/* --- while it runs --- */
+/* --- one device --- */
 
-struct watch {
-	const struct mp_selftest_options *options;
-	bool terminal;
-};
-
-static bool is_chosen(const struct mp_case *c, const struct mp_selftest_options *wanted)
+/* PROBLEM: why there is no more to show, or NULL. False: there is nothing to be shown. */
+static bool show(const struct mp_render_ops *ops, const struct mp_render_style *style,
+	struct mp_selftest_report *report, const GError *problem)
 {
-	return (wanted->isolation || !c->isolation) &&
-	       (!wanted->cases || g_pattern_match_simple(wanted->cases, c->name));
-}
+	bool stuck = g_error_matches(problem, MP_ERROR, MP_ERROR_STUCK);
 
-static bool progress(void *user, const struct mp_case *c, unsigned round)
-{
-	struct watch *watch = user;
-	unsigned total = 0, number = 0;
-	size_t n;
-	const struct mp_case *const *all = mp_cases_all(&n);
-
-	if (!watch->terminal)
-		return true;
-	for (size_t i = 0; i < n; i++) {
-		total += is_chosen(all[i], watch->options);
-		if (all[i] == c)
-			number = total;
-	}
-	fputs("\r\033[K", stderr);
-	if (watch->options->rounds > 1)
-		fprintf(stderr, "[%u/%u, round %u/%u] %s", number, total, round,
-			watch->options->rounds, c->name);
-	else
-		fprintf(stderr, "[%u/%u] %s", number, total, c->name);
-	fflush(stderr);
+	if (!report->results->len || (problem && !report->interrupted && !stuck))
+		return false;
+	mp_testing_sum_up(report);
+	/* Silence would read as "passed". */
+	if (!report->interrupted && !report->passed && !report->failed)
+		return false;
+	if (stuck)
+		report->exit_code = MP_EXIT_STUCK;
+	ops->selftest(report, style, stdout);
 	return true;
 }
 
-static void sum_up(struct mp_selftest_report *report)
+static int test(const struct mp_testing *wanted, const struct mp_host *host,
+	const struct mp_pci *device, const struct mp_render_ops *ops,
+	const struct mp_render_style *style, GError **error)
 {
-	for (guint i = 0; i < report->results->len; i++) {
-		const struct mp_case_result *result = report->results->pdata[i];
-
-		report->passed += result->verdict == MP_CASE_PASS;
-		report->failed += result->verdict == MP_CASE_FAIL;
-		report->skipped += result->verdict == MP_CASE_SKIP;
-	}
-	if (report->interrupted)
-		report->exit_code = MP_EXIT_FAILURE;
-	else
-		report->exit_code = report->failed ? MP_EXIT_FINDING : MP_EXIT_OK;
-}
-
-/* --- the result that is kept --- */
-
-/* Readers see the old report or the new one, never a part of it. */
-static bool record(const struct mp_selftest_report *report, GError **error)
-{
-	const struct mp_render_style style = { 0 };
-	g_autoptr(mp_target) target = mp_target_open(NULL, error);
-	g_autofree char *path =
-		g_strdup_printf(MP_PATH_SELFTEST "/%s.json", report->device->bdf);
-	g_autofree char *temp = g_strdup_printf(".selftest.%d", (int)getpid());
-	char *text = NULL;
-	size_t size = 0;
-	FILE *memory;
-	bool done;
-
-	if (!target)
-		return false;
-	memory = open_memstream(&text, &size);
-	if (!memory)
-		g_error("out of memory");
-	mp_render_json.selftest(report, &style, memory);
-	if (fclose(memory) != 0)
-		g_error("out of memory");
-	const struct mp_file_want want = { .data = text, .size = size, .mode = 0600 };
-
-	done = mp_target_make_private_dir(target, MP_PATH_JOURNAL, error) &&
-	       mp_target_make_private_dir(target, MP_PATH_SELFTEST, error) &&
-	       mp_target_write(target, path, temp, &want, error);
-	free(text);
-	return done;
-}
-
-/* --- one device --- */
-
-static int test(const struct mp_host *host, const struct mp_pci *device,
-	const struct mp_profile *profile, struct mp_selftest_options *wanted,
-	const struct mp_render_ops *ops, const struct mp_render_style *style,
-	GError **error)
-{
-	g_autoptr(mp_profile) its = profile ? NULL : mp_profile_for_device(device, error);
 	g_autoptr(GPtrArray) results =
 		g_ptr_array_new_with_free_func((GDestroyNotify)mp_case_result_free);
-	struct watch watch = { .options = wanted, .terminal = isatty(STDERR_FILENO) };
+	g_autoptr(mp_host) again = NULL;
+	struct mp_testing testing = *wanted;
 	gint64 begun = g_get_monotonic_time();
 	struct mp_selftest_report report = {
 		.host = host,
 		.device = device,
-		.options = wanted,
+		.options = &testing.options,
 		.results = results,
 		.started = g_get_real_time() / G_USEC_PER_SEC,
 	};
-	const struct mp_engine *engine;
-	bool could;
+	GError *problem = NULL;
+	bool could = opt_guest ? mp_testing_guest(&testing, &report, &again, &problem)
+			       : mp_testing_vfio(&testing, &report, &problem);
+	bool shown;
 
-	if (!profile && !its)
-		return MP_EXIT_FAILURE;
-	engine = mp_engine_choose(opt_engine, profile ? profile : its, error);
-	if (!engine) {
-		g_prefix_error(error, "%s: ", device->bdf);
-		return MP_EXIT_FAILURE;
-	}
-	report.engine = engine->name;
-	wanted->force = is_forced(host, device);
-	could = mp_selftest_run(host, device, engine, wanted, progress, &watch, results,
-		&report.way, error);
-	if (watch.terminal)
-		fputs("\r\033[K", stderr);
-	report.interrupted = !could && mp_selftest_interrupted();
-	if (!could && (!report.interrupted || !results->len))
-		return MP_EXIT_FAILURE;
 	report.seconds =
 		(unsigned)((g_get_monotonic_time() - begun) / G_TIME_SPAN_SECOND);
-	sum_up(&report);
-	if (!report.interrupted && !report.passed && !report.failed) {
-		/* Silence would read as "passed". */
+	shown = show(ops, style, &report, problem);
+	if (!could) {
+		g_propagate_error(error, problem);
+		return MP_EXIT_FAILURE;
+	}
+	if (!shown) {
 		g_set_error(error, MP_ERROR, MP_ERROR_IO, "%s: no case could be run; %s",
 			device->bdf,
 			results->len
@@ -292,74 +258,104 @@ static int test(const struct mp_host *host, const struct mp_pci *device,
 				: "--no-isolation leaves none of those named");
 		return MP_EXIT_FAILURE;
 	}
-	ops->selftest(&report, style, stdout);
 	/* What was run in part says nothing of the device as a whole. */
-	if (!report.interrupted && !opt_case && !record(&report, error))
+	if (!opt_case && !mp_testing_keep(&report, device->bdf, error))
 		return MP_EXIT_FAILURE;
 	return report.exit_code;
 }
 
-static int selftest(const struct mp_render_ops *ops, const struct mp_render_style *style,
-	struct mp_selftest_options *wanted, GError **error)
+static bool was_interrupted(void)
 {
-	g_autoptr(mp_root) root = mp_root_open(NULL, error);
-	g_autoptr(mp_profile) profile = NULL;
-	g_autoptr(mp_host) host = NULL;
-	g_auto(mp_choice) choice = { NULL, NULL };
+	return mp_selftest_interrupted() || mp_interrupted();
+}
+
+/* All that were chosen; what fails with one is told, and the next one is tried. */
+static int test_all(struct mp_testing *testing, const struct mp_host *host,
+	const GPtrArray *devices, const struct mp_render_ops *ops,
+	const struct mp_render_style *style, GError **error)
+{
+	const struct mp_profile *profile = testing->profile;
 	int code = MP_EXIT_OK;
 
-	if (!root || (opt_choose.profile &&
-			     !(profile = mp_profile_load(opt_choose.profile, error))))
-		return MP_EXIT_FAILURE;
-	host = mp_host_load(root, MP_TOPIC_ALL, error);
-	mp_choice_init(&choice);
-	if (!host || !choose(host, root, profile, &choice, error))
-		return MP_EXIT_FAILURE;
-	for (guint i = 0; i < choice.wanted->len; i++) {
+	for (guint i = 0; i < devices->len; i++) {
+		const struct mp_pci *device = devices->pdata[i];
 		g_autoptr(GError) problem = NULL;
-		int its = test(host, choice.wanted->pdata[i], profile, wanted, ops, style,
-			&problem);
+		g_autoptr(mp_profile) its =
+			profile ? NULL : mp_profile_for_device(device, &problem);
+		int its_code = MP_EXIT_FAILURE;
 
-		code = MAX(code, problem ? (int)mp_error_exit(problem) : its);
-		if (problem &&
-			(mp_selftest_interrupted() || i + 1 == choice.wanted->len)) {
+		testing->profile = profile ? profile : its;
+		if (testing->profile)
+			its_code = test(testing, host, device, ops, style, &problem);
+		testing->profile = profile;
+		code = MAX(code, problem ? (int)mp_error_exit(problem) : its_code);
+		if (problem && (was_interrupted() || i + 1 == devices->len)) {
 			g_propagate_error(error, g_steal_pointer(&problem));
 			break;
 		}
 		if (problem)
 			fprintf(stderr, "metis-passthrough selftest: %s\n",
 				problem->message);
-		if (i + 1 < choice.wanted->len)
+		if (i + 1 < devices->len)
 			fputc('\n', stdout);
 	}
 	return code;
+}
+
+static int selftest(struct mp_testing *testing, const struct mp_render_ops *ops,
+	const struct mp_render_style *style, GError **error)
+{
+	g_autoptr(mp_root) root = mp_root_open(NULL, error);
+	g_autoptr(mp_config) config = root ? mp_config_load(root, error) : NULL;
+	g_autoptr(mp_profile) profile = NULL;
+	g_autoptr(mp_host) host = NULL;
+	g_auto(mp_choice) choice = { NULL, NULL };
+
+	if (!config || (opt_choose.profile &&
+			       !(profile = mp_profile_load(opt_choose.profile, error))))
+		return MP_EXIT_FAILURE;
+	testing->config = config;
+	testing->profile = profile;
+	host = mp_host_load(root, MP_TOPIC_ALL, error);
+	mp_choice_init(&choice);
+	if (!host || !choose(host, config, profile, &choice, error))
+		return MP_EXIT_FAILURE;
+	return test_all(testing, host, choice.wanted, ops, style, error);
+}
+
+static int list_cases(const struct mp_render_ops *ops,
+	const struct mp_render_style *style, GError **error)
+{
+	size_t n;
+	const struct mp_case *const *all = cases_of_place(&n);
+
+	if (ops->cases) {
+		ops->cases(all, n, style, stdout);
+		return MP_EXIT_OK;
+	}
+	g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "--list-cases has no format '%s'",
+		opt_format);
+	return 0;
 }
 
 static int run(int argc G_GNUC_UNUSED, char **argv G_GNUC_UNUSED, GError **error)
 {
 	const struct mp_render_ops *ops = mp_cmd_format(opt_format, error);
 	struct mp_render_style style = { .verbose = opt_verbose };
-	struct mp_selftest_options wanted;
+	struct mp_testing testing;
 
 	if (!ops || !mp_cmd_style(opt_color, &style, error))
 		return 0;
-	if (opt_list_cases) {
-		if (ops->cases) {
-			ops->cases(&style, stdout);
-			return MP_EXIT_OK;
-		}
-		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-			"--list-cases has no format '%s'", opt_format);
-		return 0;
-	}
+	if (opt_list_cases)
+		return list_cases(ops, &style, error);
 	if (!ops->selftest) {
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
 			"selftest has no format '%s'", opt_format);
 		return 0;
 	}
-	if (!take_options(&wanted, error))
+	if (!take_options(&testing, error))
 		return 0;
-	return selftest(ops, &style, &wanted, error);
+	return selftest(&testing, ops, &style, error);
 }
 
 const struct mp_cmd mp_cmd_selftest = {
@@ -371,7 +367,11 @@ const struct mp_cmd mp_cmd_selftest = {
 		"Drives the device itself through VFIO, so it has to be with vfio-pci and "
 		"in no running VM: see 'metis-passthrough bind'. The isolation cases "
 		"provoke IOMMU faults on purpose; the kernel logs them.\n\n"
-		"Exit codes: 0 all passed, 1 a case failed, 2 usage, 3 it could not run, or "
-		"was stopped.\n",
+		"With --guest, inside of a VM, the device is driven by the kernel module "
+		"metis_dmatest, which is loaded, or built from its installed source, as need be; "
+		"else by VFIO, where the VM has a virtual IOMMU. It is taken from its driver for "
+		"that time and given back at the end.\n\n"
+		"Exit codes: 0 all passed, 1 a case failed, or the device is in use, 2 usage, 3 it "
+		"could not run, or was stopped, 5 the device could not be given back.\n",
 	.run = run,
 };

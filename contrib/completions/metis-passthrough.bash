@@ -66,8 +66,8 @@ _metis_passthrough_options() {
 	unbind) printf '%s\n' -g --group -t --timeout -h --help ;;
 	selftest)
 		printf '%s\n' -d --device -p --profile -e --engine -c --case --list-cases \
-			-n --rounds -b --bytes -w --way --no-isolation --force -v --verbose -f --format \
-			--color -h --help
+			-n --rounds -b --bytes -g --guest -t --timeout -w --way --no-isolation --force \
+			-v --verbose -f --format --color -h --help
 		;;
 	diagnose)
 		printf '%s\n' -d --device -p --profile --vm --since -b --boot --follow -v --verbose \
@@ -80,11 +80,11 @@ _metis_passthrough_options() {
 # The words that may follow option $2 of verb $1; 1: it takes none, 2: it takes a file.
 _metis_passthrough_values() {
 	case $1:$2 in
-	bind:-g | bind:--group | unbind:-g | unbind:--group) return 1 ;;
+	bind:-g | bind:--group | unbind:-g | unbind:--group | selftest:-g) return 1 ;;
 	bind:--force | selftest:--force) _metis_passthrough_devices ;;
-	bind:-t | unbind:-t | *:--timeout | selftest:-n | selftest:--rounds | selftest:-b | selftest:--bytes) ;;
+	bind:-t | unbind:-t | *:--timeout | selftest:-t | selftest:-n | selftest:--rounds | selftest:-b | selftest:--bytes) ;;
 	selftest:-e | selftest:--engine) printf '%s\n' dw-edma edu nvme ;;
-	selftest:-w | selftest:--way) printf '%s\n' auto group cdev ;;
+	selftest:-w | selftest:--way) printf '%s\n' auto group cdev module ;;
 	selftest:-c | selftest:--case) _metis_passthrough_cases "$3" ;;
 	preflight:-f | preflight:--format | vm:-f | vm:--format | selftest:-f | selftest:--format) printf '%s\n' text json junit ;;
 	diagnose:-f | diagnose:--format) printf '%s\n' text json markdown ;;

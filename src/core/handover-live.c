@@ -217,9 +217,10 @@ static bool read_override(struct mp_handover *handover, GError **error)
 	return true;
 }
 
-/* Brings the function to DRIVER (NULL: any) with OVERRIDE set (NULL: cleared). */
-static bool bring(struct mp_handover *handover, const char *driver, const char *override,
-	bool set_override, gint64 deadline, GError **error)
+/* Brings the function to DRIVER (NULL: any, where it WANTS_ONE) with OVERRIDE set (NULL:
+ * cleared). */
+static bool bring_to(struct mp_handover *handover, const char *driver, bool wants_one,
+	const char *override, bool set_override, gint64 deadline, GError **error)
 {
 	struct write writes[STAGES] = { { NULL, NULL } };
 	g_autofree char *now = NULL;
@@ -239,13 +240,19 @@ static bool bring(struct mp_handover *handover, const char *driver, const char *
 			g_strconcat(DEVICES, handover->address, "/driver/unbind", NULL),
 			handover->address
 		};
-	if (!there)
+	if (!there && wants_one)
 		writes[STAGE_PROBE] =
 			(struct write){ g_strdup(PROBE), handover->address };
 	ok = make_writes(handover, writes, deadline, error);
 	for (int stage = 0; stage < STAGES; stage++)
 		g_free(writes[stage].path);
 	return ok && read_driver(handover, &handover->driver_after, error);
+}
+
+static bool bring(struct mp_handover *handover, const char *driver, const char *override,
+	bool set_override, gint64 deadline, GError **error)
+{
+	return bring_to(handover, driver, true, override, set_override, deadline, error);
 }
 
 /* The way back after a failure: as it was, as far as that can be had. */
@@ -315,6 +322,26 @@ bool mp_handover(struct mp_handover *handover, GError **error)
 	if (!handover->hangs)
 		bring_back(handover, &problem);
 	g_propagate_error(error, problem);
+	return false;
+}
+
+bool mp_handover_back(struct mp_handover *handover, GError **error)
+{
+	gint64 deadline = g_get_monotonic_time() + handover->seconds * G_TIME_SPAN_SECOND;
+	const char *driver = handover->driver_before;
+
+	if (!bring_to(handover, driver, driver != NULL, handover->override_before, true,
+		    deadline, error)) {
+		if (error && *error)
+			(*error)->code = MP_ERROR_STUCK;
+		return false;
+	}
+	if (g_strcmp0(driver, handover->driver_after) == 0)
+		return true;
+	g_set_error(error, MP_ERROR, MP_ERROR_STUCK,
+		"%s: was with %s before and cannot be given back: it is with %s now",
+		handover->address, driver ? driver : "no driver",
+		handover->driver_after ? handover->driver_after : "no driver");
 	return false;
 }
 

@@ -42,6 +42,11 @@ struct mp_handover {
  * hangs; the message says how that went.
  */
 bool mp_handover(struct mp_handover *handover, GError **error);
+/*
+ * Undoes a handover that succeeded, as it was filled: its override is again what it was, and
+ * so is its driver. It gets no driver where it had none.
+ */
+bool mp_handover_back(struct mp_handover *handover, GError **error);
 /* Has vfio-pci loaded, where it is not there already. */
 bool mp_handover_load_vfio(struct mp_target *target, GError **error);
 void mp_handover_clear(struct mp_handover *handover);

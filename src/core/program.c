@@ -29,13 +29,19 @@ static const struct {
 	[MP_PROGRAM_ZSTD] = { "zstd", "zstd" },
 	/* The kernel's log of earlier boots, by its trusted fields. */
 	[MP_PROGRAM_JOURNALCTL] = { "journalctl", "systemd" },
-	/* vfio-pci, before a device is handed to it. */
+	/* The guest's test module: built from the installed source where no package did, loaded
+	 * from where it was built, and taken out again. */
+	[MP_PROGRAM_INSMOD] = { "insmod", "kmod" },
+	[MP_PROGRAM_MAKE] = { "make", "make" },
+	[MP_PROGRAM_RMMOD] = { "rmmod", "kmod" },
+	/* vfio-pci, before a device is handed to it; the guest's test module. */
 	[MP_PROGRAM_MODPROBE] = { "modprobe", "kmod" },
 	/* Copies kernels and images to the ESPs and writes their loader entries. */
 	[MP_PROGRAM_PROXMOX_BOOT_TOOL] = { "proxmox-boot-tool", "proxmox-kernel-helper" },
 	/* Resource mappings: only the API writes them under the cluster's lock. */
 	[MP_PROGRAM_PVESH] = { "pvesh", "pve-manager" },
-	/* Options of VMs: takes the VM's lock, checks the digest, keeps pending changes. */
+	/* Options of VMs: takes the VM's lock, checks the digest, keeps pending changes. And the
+	 * guest agent. */
 	[MP_PROGRAM_QM] = { "qm", "qemu-server" },
 	/* daemon-reload and enabling of units that were written. */
 	[MP_PROGRAM_SYSTEMCTL] = { "systemctl", "systemd" },

@@ -20,7 +20,6 @@
 struct at_work {
 	struct mp_dmatest_run *run;
 	gint64 deadline; /* 0: none */
-	bool late;
 };
 
 /* --- attributes --- */
@@ -132,6 +131,12 @@ static bool learn(struct mp_dmatest_run *run, GError **error)
 			run->address, engine);
 		return false;
 	}
+	if (run->wanted && strcmp(run->wanted, run->engine) != 0) {
+		g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND,
+			"%s: --engine %s: the module drives it by %s", run->address,
+			run->wanted, run->engine);
+		return false;
+	}
 	limits = read_attribute(run, "limits", &size, error);
 	return limits && mp_dmatest_parse_limits(limits, size, &run->limits, error);
 }
@@ -146,17 +151,28 @@ static bool set_up(const struct mp_dmatest_run *run, GError **error)
 
 /* --- one case --- */
 
+/* NAME: of the case that begins; NULL: one runs. */
+static bool goes_on(
+	struct at_work *work, const char *name, unsigned number, unsigned round)
+{
+	struct mp_dmatest_run *run = work->run;
+
+	if (run->progress && !run->progress(run->user, name, number, round))
+		run->stopped = true;
+	else if (work->deadline && g_get_monotonic_time() >= work->deadline)
+		run->late = true;
+	return !run->stopped && !run->late;
+}
+
 static bool tick(void *user)
 {
-	struct at_work *work = user;
+	return goes_on(user, NULL, 0, 0);
+}
 
-	if (work->deadline && g_get_monotonic_time() >= work->deadline)
-		work->late = true;
-	if (work->late)
-		return false;
-	if (!work->run->progress || work->run->progress(work->run->user, NULL, 0, 0))
-		return true;
-	work->run->stopped = true;
+static bool say_stopped(const struct mp_dmatest_run *run, GError **error)
+{
+	g_set_error(error, MP_ERROR, MP_ERROR_IO, "%s: %s; the device was quieted",
+		run->address, run->late ? "its time was over" : "interrupted");
 	return false;
 }
 
@@ -275,16 +291,16 @@ static bool run_case(struct at_work *work, const char *name, unsigned round,
 	default:
 		break;
 	}
-	if (!is_quiet(run, error))
+	/* No wish of ours: the module does not keep its own limit. */
+	if (!run->stopped && !run->late) {
+		g_set_error(error, MP_ERROR, MP_ERROR_IO,
+			"%s: case %s did not end within %u s and was ended", run->address,
+			name, CASE_SECONDS);
 		return false;
-	if (run->stopped)
-		g_set_error(error, MP_ERROR, MP_ERROR_IO,
-			"%s: interrupted; the device was quieted", run->address);
-	else
-		g_set_error(error, MP_ERROR, MP_ERROR_IO,
-			"%s: case %s did not end within the time that was given; it was ended, and "
-			"the device was quieted",
-			run->address, name);
+	}
+	if (is_quiet(run, error))
+		return say_stopped(run, error);
+	run->stopped = run->late = false;
 	return false;
 }
 
@@ -332,13 +348,8 @@ static bool run_round(struct at_work *work, unsigned round, GPtrArray *results, 
 	for (size_t i = 0; i < n && !*end; i++) {
 		if (!is_chosen(run->options, all[i]->name))
 			continue;
-		if (run->progress &&
-			!run->progress(run->user, all[i]->name, ++number, round)) {
-			run->stopped = true;
-			g_set_error(error, MP_ERROR, MP_ERROR_IO,
-				"%s: interrupted; the device was quieted", run->address);
-			return false;
-		}
+		if (!goes_on(work, all[i]->name, ++number, round))
+			return say_stopped(run, error);
 		if (!run_case(work, all[i]->name, round, results, end, error))
 			return false;
 		*end = *end || is_dead(run, results, error);
@@ -359,7 +370,7 @@ bool mp_dmatest_run(struct mp_dmatest_run *run, GPtrArray *results, GError **err
 	GError *problem = NULL;
 	bool end = false;
 
-	run->stopped = false;
+	run->stopped = run->late = false;
 	if (!learn(run, error) || !set_up(run, error))
 		return false;
 	for (unsigned round = 1; round <= run->options->rounds && !end; round++)

@@ -43,12 +43,15 @@ struct mp_dmatest_run {
 	 */
 	bool (*progress)(void *user, const char *name, unsigned number, unsigned round);
 	void *user;
-	unsigned seconds; /* for all of it; 0: what the cases take */
+	unsigned seconds;   /* for all of it; 0: what the cases take */
+	const char *wanted; /* the engine; NULL: any */
 
 	/* Filled. */
 	const char *engine; /* static; NULL: it was not read */
 	struct mp_dmatest_limits limits;
-	bool stopped; /* by progress; what was found until then is in the results */
+	/* It was ended, by progress or when its time was over, and the device is quiet; what was
+	 * found until then is in the results. */
+	bool stopped, late;
 };
 
 /* How many cases OPTIONS choose. */

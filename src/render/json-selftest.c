@@ -111,6 +111,8 @@ void mp_json_selftest(const struct mp_selftest_report *report,
 	add_number(summary, "pass", report->passed);
 	mp_json_add(object, "host", mp_json_host(report->host));
 	mp_json_add(object, "bios", bios_object(report->host));
+	mp_json_add_text(object, "where", report->guest ? "guest" : "host");
+	mp_json_add_text(object, "vm", report->vm);
 	mp_json_add(object, "device", mp_json_device(report->device));
 	mp_json_add(object, "pin", pin_object(report->device));
 	mp_json_add_text(object, "engine", report->engine);
@@ -125,12 +127,11 @@ void mp_json_selftest(const struct mp_selftest_report *report,
 	mp_json_write(object, out);
 }
 
-void mp_json_cases(const struct mp_render_style *style G_GNUC_UNUSED, FILE *out)
+void mp_json_cases(const struct mp_case *const *all, size_t n,
+	const struct mp_render_style *style G_GNUC_UNUSED, FILE *out)
 {
 	struct json_object *report = mp_json_report();
 	struct json_object *cases = json_object_new_array();
-	size_t n;
-	const struct mp_case *const *all = mp_cases_all(&n);
 
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *object = json_object_new_object();

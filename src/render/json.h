@@ -28,7 +28,8 @@ void mp_json_plan(
 void mp_json_selftest(
 	const struct mp_selftest_report *, const struct mp_render_style *, FILE *out);
 void mp_json_vm(const struct mp_vm_report *, const struct mp_render_style *, FILE *out);
-void mp_json_cases(const struct mp_render_style *, FILE *out);
+void mp_json_cases(const struct mp_case *const *cases, size_t count,
+	const struct mp_render_style *, FILE *out);
 void mp_json_inspect(
 	const struct mp_inspect_report *, const struct mp_render_style *, FILE *out);
 void mp_json_diagnose(

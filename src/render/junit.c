@@ -283,8 +283,11 @@ static unsigned round_at(const struct mp_selftest_report *report, guint index)
 static void add_round(xmlTextWriter *writer, const struct mp_selftest_report *report,
 	guint from, guint to)
 {
-	g_autofree char *name = g_strdup_printf("%s (%s, by %s), round %u",
-		report->device->bdf, report->engine, report->way, round_at(report, from));
+	g_autofree char *vm =
+		report->vm ? g_strdup_printf(" in VM %s", report->vm) : g_strdup("");
+	g_autofree char *name =
+		g_strdup_printf("%s%s (%s, by %s), round %u", report->device->bdf, vm,
+			report->engine, report->way, round_at(report, from));
 
 	xml.xmlTextWriterStartElement(writer, BAD_CAST "testsuite");
 	add_attribute(writer, "name", name);

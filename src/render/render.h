@@ -15,6 +15,7 @@
 #include "core/host.h"
 
 struct mp_card;
+struct mp_case;
 struct mp_diagnosis;
 struct mp_event;
 struct mp_irtes;
@@ -114,12 +115,15 @@ struct mp_selftest_report {
 	const struct mp_host *host;
 	const struct mp_pci *device;
 	const char *engine;
-	const char *way; /* into VFIO: "group", "cdev" */
+	const char *way; /* into VFIO: "group", "cdev"; or "module" (guest/dmatest.h) */
+	bool guest;      /* HOST is the inside of a VM */
+	const char *vm;  /* its id, where its host tells of it; or NULL */
 	const struct mp_selftest_options *options;
 	GPtrArray *results; /* struct mp_case_result, in the order in which they ran */
 	int64_t started;    /* seconds since the epoch */
 	unsigned seconds;   /* that it took */
-	bool interrupted;   /* by a signal: the rest was not run */
+	bool interrupted;   /* the rest was not run: by a signal, or: */
+	bool late;          /* the time that it was given was over */
 	unsigned passed, failed, skipped;
 	int exit_code;
 };
@@ -188,7 +192,8 @@ struct mp_render_ops {
 		const struct mp_render_style *, FILE *out);
 	void (*vm)(
 		const struct mp_vm_report *, const struct mp_render_style *, FILE *out);
-	void (*cases)(const struct mp_render_style *, FILE *out); /* --list-cases */
+	void (*cases)(const struct mp_case *const *cases, size_t count,
+		const struct mp_render_style *, FILE *out); /* --list-cases */
 	void (*inspect)(const struct mp_inspect_report *, const struct mp_render_style *,
 		FILE *out);
 	void (*diagnose)(const struct mp_diagnose_report *,

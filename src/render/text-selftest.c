@@ -51,6 +51,8 @@ static char *tail(const struct mp_selftest_report *report)
 	g_autoptr(GString) text = g_string_new(NULL);
 
 	g_string_append_printf(text, "on %s (%s)", report->device->bdf, report->engine);
+	if (report->vm)
+		g_string_append_printf(text, " in VM %s", report->vm);
 	if (report->options->rounds > 1)
 		g_string_append_printf(text, " in %u rounds", report->options->rounds);
 	if (report->skipped)
@@ -75,7 +77,8 @@ static void put_answer(struct mp_page *page, const struct mp_selftest_report *re
 	}
 	if (report->interrupted) {
 		text = g_strdup_printf(
-			"stopped by a signal after %u passed case%s %s; the device is quiet",
+			"stopped %s after %u passed case%s %s; the device is quiet",
+			report->late ? "because its time was over" : "by a signal",
 			report->passed, MP_PLURAL(report->passed), where);
 		mp_page_para(page, 0, MP_YELLOW, "selftest:", INDENT, text);
 		return;
@@ -88,6 +91,8 @@ static void put_answer(struct mp_page *page, const struct mp_selftest_report *re
 /* What it is called by --way, and what it is. */
 static const char *way_text(const char *way)
 {
+	if (g_strcmp0(way, "module") == 0)
+		return "module: the kernel module metis_dmatest";
 	return g_strcmp0(way, "cdev") == 0 ? "cdev: a file of its own, by /dev/iommu"
 					   : "group: its IOMMU group, by /dev/vfio/vfio";
 }
@@ -109,7 +114,8 @@ static void put_subjects(struct mp_page *page, const struct mp_selftest_report *
 	if (platform && platform->bios_version.know == MP_KNOWN)
 		g_string_append_printf(host, "%sBIOS %s", host->len ? ", " : "",
 			platform->bios_version.text);
-	mp_page_para(page, 0, MP_FAINT, "Host", LABEL, host->str);
+	mp_page_para(
+		page, 0, MP_FAINT, report->guest ? "Guest" : "Host", LABEL, host->str);
 	mp_page_para(page, 0, MP_FAINT, "Device", LABEL, device);
 	took = g_strdup_printf("%u s", report->seconds);
 	mp_page_para(page, 0, MP_FAINT, "Took", LABEL, took);
@@ -229,11 +235,10 @@ void mp_text_selftest(const struct mp_selftest_report *report,
 	mp_page_write(&page, out);
 }
 
-void mp_text_cases(const struct mp_render_style *style, FILE *out)
+void mp_text_cases(const struct mp_case *const *all, size_t n,
+	const struct mp_render_style *style, FILE *out)
 {
 	struct mp_page page = mp_page_new(style);
-	size_t n;
-	const struct mp_case *const *all = mp_cases_all(&n);
 	int width = 0;
 
 	for (size_t i = 0; i < n; i++)

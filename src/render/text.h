@@ -18,7 +18,8 @@ void mp_text_history(
 void mp_text_selftest(
 	const struct mp_selftest_report *, const struct mp_render_style *, FILE *out);
 void mp_text_vm(const struct mp_vm_report *, const struct mp_render_style *, FILE *out);
-void mp_text_cases(const struct mp_render_style *, FILE *out);
+void mp_text_cases(const struct mp_case *const *cases, size_t count,
+	const struct mp_render_style *, FILE *out);
 void mp_text_inspect(
 	const struct mp_inspect_report *, const struct mp_render_style *, FILE *out);
 void mp_text_diagnose(

@@ -178,6 +178,49 @@ static void test_back_already(void **state)
 	assert_holds(tree, "devices/" BDF "/driver_override", "(null)\n");
 }
 
+/* Back to what it was: here the kernel does nothing, so that is told. */
+static void test_back_to_driver(void **state)
+{
+	struct tree *tree = *state;
+	g_autoptr(GError) error = NULL;
+
+	drive(tree, MP_DRIVER_VFIO);
+	put(tree, "drivers/" MP_DRIVER_VFIO "/unbind", "");
+	tree->hand.driver_before = g_strdup("nvme");
+	assert_false(mp_handover_back(&tree->hand, &error));
+	assert_int_equal(error->code, MP_ERROR_STUCK);
+	assert_non_null(strstr(error->message, "was with nvme before"));
+	assert_non_null(strstr(error->message, "it is with vfio-pci now"));
+	assert_holds(tree, "devices/" BDF "/driver_override", "\nnull)\n");
+	assert_holds(tree, "drivers/" MP_DRIVER_VFIO "/unbind", BDF);
+	assert_holds(tree, "drivers_probe", BDF);
+}
+
+/* It had none, so none is looked for; its override is set again. */
+static void test_back_to_none(void **state)
+{
+	struct tree *tree = *state;
+	g_autoptr(GError) error = NULL;
+
+	tree->hand.override_before = g_strdup("none-such");
+	assert_false(mp_handover_back(&tree->hand, &error));
+	assert_non_null(strstr(error->message, "was with no driver before"));
+	assert_holds(tree, "devices/" BDF "/driver_override", "none-such");
+	assert_holds(tree, "drivers/nvme/unbind", BDF);
+	assert_holds(tree, "drivers_probe", "");
+}
+
+static void test_back_is_there(void **state)
+{
+	struct tree *tree = *state;
+	g_autoptr(GError) error = NULL;
+
+	tree->hand.driver_before = g_strdup("nvme");
+	assert_true(mp_handover_back(&tree->hand, &error));
+	assert_holds(tree, "drivers/nvme/unbind", "");
+	assert_holds(tree, "drivers_probe", "");
+}
+
 static void test_no_such_device(void **state)
 {
 	struct tree *tree = *state;
@@ -199,6 +242,9 @@ int main(void)
 		TEST(test_no_answer),
 		TEST(test_taken_again),
 		TEST(test_back_already),
+		TEST(test_back_to_driver),
+		TEST(test_back_to_none),
+		TEST(test_back_is_there),
 		TEST(test_no_such_device),
 	};
 

@@ -1,0 +1,188 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The guest's side. A VM is played by a made-up /sys, in a mount namespace of its own, in which a script plays the
+# kernel module metis_dmatest: its attributes "cases" and "run" are pipes, so that whoever writes there waits for it.
+load helpers
+
+BDF=0000:01:00.0
+
+need_namespace() {
+	[ "$(id -u)" -eq 0 ] || skip "only root may mount a made-up /sys"
+	unshare --mount --propagation private true 2>/dev/null || skip "no file system may be mounted here"
+}
+
+# A device that is bound to the module, in $SYS.
+guest_with_module() {
+	SYS=$BATS_TEST_TMPDIR/sys
+	local dir=$SYS/bus/pci/devices/$BDF driver=$SYS/bus/pci/drivers/metis_dmatest
+	mkdir -p "$dir/dmatest" "$driver" "$SYS/class/iommu" "$SYS/kernel"
+	for pair in vendor=0x1234 device=0x11e8 class=0x00ff00 subsystem_vendor=0x1af4 subsystem_device=0x1100 \
+		revision=0x10 enable=1 irq=10; do
+		echo "${pair#*=}" >"$dir/${pair%%=*}"
+	done
+	: >"$dir/driver_override"
+	ln -s ../../drivers/metis_dmatest "$dir/driver"
+	echo 1 >"$dir/dmatest/abi"
+	echo edu >"$dir/dmatest/engine"
+	printf '%s\n' 'transfer_max 4096' 'address_bits 28' 'interrupt msi' 'vectors_wanted 1' 'vectors_granted 1' \
+		>"$dir/dmatest/limits"
+	for name in bytes rounds results; do : >"$dir/dmatest/$name"; done
+	echo idle >"$dir/dmatest/state"
+	mkfifo "$dir/dmatest/cases" "$dir/dmatest/run"
+	DMATEST=$dir/dmatest
+}
+
+# module VERDICTS: plays it until the test is over. VERDICTS: "CASE=VERDICT" for those that do not pass.
+module() {
+	(
+		cd "$DMATEST"
+		while :; do
+			name=$(cat cases)
+			verdict=pass
+			for pair in $1; do
+				[ "${pair%%=*}" != "$name" ] || verdict=${pair#*=}
+			done
+			if [ "$verdict" = hang ]; then
+				echo interrupted >state
+				continue
+			fi
+			echo "1 $name $verdict bytes=4096 duration_ns=1000 -- as the test says" >results
+			echo done >state
+			cat run
+		done
+	) >/dev/null 2>&1 3>&- &
+	MODULE=$!
+}
+
+teardown() {
+	[ -z "${MODULE-}" ] || kill "$MODULE" 2>/dev/null || true
+}
+
+# Words before a command that is to run with that /sys, a place of its own for what it keeps, an empty /usr/src, and
+# the stand-ins of $BIN for the programs of /usr/sbin.
+enter_guest() {
+	BIN=$BATS_TEST_TMPDIR/bin
+	mkdir -p "$BATS_TEST_TMPDIR"/{var,src,bin}
+	printf '#!/bin/sh\necho "modprobe: FATAL: Module $1 not found." >&2\nexit 1\n' >"$BIN/modprobe"
+	chmod +x "$BIN/modprobe"
+	# shellcheck disable=SC2016
+	ENTER=(unshare --mount --propagation private sh -euc '
+		mount --bind "$1" /sys
+		mount --bind "$2/var" /var/lib
+		mount --bind "$2/src" /usr/src
+		mount --bind "$2/bin" /usr/sbin
+		shift 2
+		exec "$@"' - "$SYS" "$BATS_TEST_TMPDIR")
+}
+
+# in_guest EXIT ARG...: the program in there.
+in_guest() {
+	local expected=$1
+	shift
+	enter_guest
+	run --separate-stderr timeout 60 "${ENTER[@]}" "$METIS" "$@"
+	printf 'exit %s\n%s\n--- standard error ---\n%s\n' "$status" "$output" "$stderr"
+	[ "$status" -eq "$expected" ] || fail "exit code $status, expected $expected"
+}
+
+@test "the module's cases are listed; slips of the guest's words are usage errors" {
+	metis selftest --guest --list-cases --format json
+	assert_json '[.cases[].case] | join(" ")' \
+		"dma-read dma-write dma-coherent dma-patterns dma-scattered dma-below-4g dma-above-4g irq-vectors irq-polling quiet"
+	metis selftest --guest --way group --list-cases --format json
+	assert_json '[.cases[] | select(.case == "isolation-teardown")] | length' 1
+	for args in "--way module" "--timeout 5" "--guest --way steam" "--guest --timeout -1" "--guest --case no-such"; do
+		# shellcheck disable=SC2086
+		metis 2 selftest $args
+		assert_usage_error
+	done
+}
+
+@test "selftest --guest runs the module's cases, and keeps the report" {
+	need_namespace
+	guest_with_module
+	module ""
+	in_guest 0 selftest --guest --device $BDF --rounds 2 --format json
+	assert_schema selftest
+	assert_json .where guest
+	assert_json .vm null
+	assert_json .way module
+	assert_json .options.isolation false
+	assert_json .engine edu
+	assert_json .verdict passed
+	assert_json '.results | length' 20
+	assert_json '[.results[].round] | unique | join(" ")' "1 2"
+	assert_equal "$(cat "$DMATEST/bytes")" 4096
+	assert_exists "$BATS_TEST_TMPDIR/var/metis-passthrough/selftest/$BDF.json"
+	in_guest 0 selftest --guest --device $BDF --case 'irq-*'
+	assert_line --partial "all 2 cases passed on $BDF (edu)"
+	assert_line --partial "module: the kernel module metis_dmatest"
+	assert_line --regexp '^Guest '
+	in_guest 0 selftest --guest --device $BDF --format junit --case quiet
+	assert_line --partial 'edu, by module'
+}
+
+@test "selftest --guest: a failure is exit 1, with what it means" {
+	need_namespace
+	guest_with_module
+	module "irq-polling=fail dma-above-4g=skip"
+	in_guest 1 selftest --guest --device $BDF --format json
+	assert_json .verdict failed
+	assert_json '.results[] | select(.verdict == "fail") | .case' irq-polling
+	assert_json '.results[] | select(.verdict == "fail") | .remedy | test("guest apply")' true
+	assert_json .summary.skip 1
+}
+
+@test "selftest --guest ends in time and at Ctrl-C, and tells what it had" {
+	need_namespace
+	guest_with_module
+	module "dma-coherent=hang"
+	in_guest 3 selftest --guest --device $BDF --timeout 3 --format json
+	assert_json .verdict interrupted
+	assert_json '.results | length' 2
+	[[ $stderr == *"its time was over; the device was quieted"* ]] || fail "$stderr"
+	[ ! -e "$BATS_TEST_TMPDIR/var/metis-passthrough/selftest" ] || fail "an interrupted run was kept"
+	echo idle >"$DMATEST/state"
+	"${ENTER[@]}" "$METIS" selftest --guest --device $BDF >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	pid=$!
+	for _ in $(seq 600); do
+		[ "$(cat "$DMATEST/state")" = interrupted ] && break
+		sleep 0.05
+	done
+	kill -TERM $pid
+	wait $pid && code=0 || code=$?
+	assert_equal "$code" 3
+	grep -q 'stopped by a signal after 2 passed cases' "$BATS_TEST_TMPDIR/out" || fail "$(cat "$BATS_TEST_TMPDIR/out")"
+}
+
+@test "selftest --guest: no module, no source, no IOMMU: each is told with the package" {
+	need_namespace
+	guest_with_module
+	rm -r "$SYS/bus/pci/drivers/metis_dmatest" "$SYS/bus/pci/devices/$BDF/driver"
+	in_guest 3 selftest --guest --device $BDF
+	[[ $stderr == *"this system has no IOMMU"* ]] || fail "$stderr"
+	[[ $stderr == *"package metis-passthrough-dkms"* ]] || fail "$stderr"
+	mkdir -p "$BATS_TEST_TMPDIR/src/metis-dmatest-0"
+	in_guest 3 selftest --guest --device $BDF --way module
+	[[ $stderr == *"the headers of kernel $(uname -r) are missing: apt install "*"-headers-$(uname -r)"* ]] ||
+		[[ $stderr == *"make is missing"* ]] || fail "$stderr"
+	in_guest 3 selftest --guest --device $BDF --way group
+	[[ $stderr == *"this system has no IOMMU"* ]] || fail "$stderr"
+	mkdir -p "$SYS/module/vfio/parameters"
+	echo Y >"$SYS/module/vfio/parameters/enable_unsafe_noiommu_mode"
+	in_guest 3 selftest --guest --device $BDF --way group
+	[[ $stderr == *"VFIO without an IOMMU is allowed here, but not used"* ]] || fail "$stderr"
+}
+
+@test "selftest --guest: a module that speaks another version is refused" {
+	need_namespace
+	guest_with_module
+	echo 7 >"$DMATEST/abi"
+	in_guest 3 selftest --guest --device $BDF
+	[[ $stderr == *"speaks version '7'"* ]] || fail "$stderr"
+	echo 1 >"$DMATEST/abi"
+	in_guest 3 selftest --guest --device $BDF --engine dw-edma
+	[[ $stderr == *"the module drives it by edu"* ]] || fail "$stderr"
+	in_guest 2 selftest --guest --device $BDF --bytes 8M
+	[[ $stderr == *"moves 4194304 bytes"* ]] || fail "$stderr"
+}
