@@ -8,18 +8,27 @@
 #include "core/card.h"
 #include "core/irte.h"
 #include "core/pci.h"
+#include "core/ready.h"
+#include "core/repair.h"
 #include "core/use.h"
 #include "hook-cards.h"
 
 static struct mp_choose_options opt_choose;
 static char *opt_sysroot, *opt_format, *opt_color;
-static gboolean opt_scrub;
+static gboolean opt_scrub, opt_repair, opt_experimental, opt_dry_run;
 
 static const GOptionEntry options[] = {
 	MP_OPTION_DEVICE(opt_choose, "look into"),
 	MP_OPTION_PROFILE(opt_choose, "look into"),
 	{ "scrub", 0, 0, G_OPTION_ARG_NONE, &opt_scrub,
 		"make the card silent first: what is armed in it is switched off", NULL },
+	{ "repair-msi", 0, 0, G_OPTION_ARG_NONE, &opt_repair,
+		"put the host's interrupt message into a card that a VM has (experiment)",
+		NULL },
+	{ "experimental", 0, 0, G_OPTION_ARG_NONE, &opt_experimental,
+		"yes, what was never tried on hardware", NULL },
+	{ "dry-run", 'n', 0, G_OPTION_ARG_NONE, &opt_dry_run,
+		"with --repair-msi: look at what it takes, write nothing", NULL },
 	MP_OPTION_FORMAT(opt_format, "text, json"),
 	MP_OPTION_SYSROOT(opt_sysroot),
 	MP_OPTION_COLOR(opt_color),
@@ -111,6 +120,50 @@ struct look {
 	const struct mp_render_style *style;
 };
 
+/* What there is now, into REPORT. NULL: an error. */
+static struct mp_host *look_again(
+	const struct look *look, struct mp_inspect_report *report, GError **error)
+{
+	g_autoptr(mp_host) after = mp_host_load(look->root, MP_TOPIC_ALL, error);
+	const struct mp_pci *device =
+		after ? mp_host_device(after, report->device->bdf) : NULL;
+
+	if (after && !device)
+		g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND, "%s: it is gone now",
+			report->device->bdf);
+	if (!device)
+		return NULL;
+	report->host = after;
+	report->device = device;
+	return g_steal_pointer(&after);
+}
+
+/* Writes what REPAIR says. The host's message may have become another one meanwhile: then
+ * what was written means nothing, and is put back. */
+static struct mp_host *do_repair(const struct look *look, const struct mp_repair *repair,
+	const struct mp_card_kind *kind, struct mp_inspect_report *report, GError **error)
+{
+	const struct mp_pci *device = report->device;
+	g_autoptr(mp_ready_live) lock = mp_ready_live_new(device, kind, NULL);
+	g_autoptr(mp_card_live) live = NULL;
+	g_autoptr(mp_host) after = NULL;
+
+	if (!mp_ready_live_lock(lock, error) ||
+		!(live = mp_card_live_open(device, kind, true, error)) ||
+		!mp_repair_apply(repair, mp_card_live_io(live), error))
+		return NULL;
+	after = look_again(look, report, error);
+	if (after && mp_repair_still_holds(repair, report->device))
+		return g_steal_pointer(&after);
+	mp_repair_undo(repair, mp_card_live_io(live));
+	if (after)
+		g_set_error(error, MP_ERROR, MP_ERROR_CHANGED,
+			"%s: not repaired: the host gave it another message meanwhile (the "
+			"guest's driver starts or stops); what was there was put back, try again",
+			device->bdf);
+	return NULL;
+}
+
 static int inspect(const struct look *look, struct mp_host *host, struct mp_pci *device,
 	GError **error)
 {
@@ -128,20 +181,28 @@ static int inspect(const struct look *look, struct mp_host *host, struct mp_pci 
 			!mp_hook_silence(look->config, device, keep, done, error))
 			return mp_error_exit(*error);
 		/* What is shown is what is there now. */
-		after = mp_host_load(look->root, MP_TOPIC_ALL, error);
-		report.host = after;
-		report.device = after ? mp_host_device(after, device->bdf) : NULL;
-		if (after && !report.device)
-			g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND,
-				"%s: it is gone now", device->bdf);
-		if (!report.device)
+		after = look_again(look, &report, error);
+		if (!after)
 			return MP_EXIT_FAILURE;
+	}
+	if (opt_repair) {
+		report.repair = mp_repair_plan(
+			host, device, profile, mp_irtes_read(host, look->root));
+		report.dry_run = opt_dry_run;
+		if (report.repair->ready && report.repair->n_writes && !opt_dry_run) {
+			after = do_repair(look, report.repair,
+				mp_card_kind_find(profile->state), &report, error);
+			if (!after)
+				return mp_error_exit(*error);
+		}
 	}
 	report.profile = profile->name;
 	report.card = mp_host_card(report.host, report.device);
 	report.irtes = mp_irtes_read(after ? after : host, look->root);
 	report.verdict = judge(report.host, report.device, report.card);
 	report.exit_code = exit_code(report.verdict);
+	if (report.repair)
+		report.exit_code = report.repair->ready ? MP_EXIT_OK : MP_EXIT_FINDING;
 	look->ops->inspect(&report, look->style, stdout);
 	return report.exit_code;
 }
@@ -174,6 +235,34 @@ static bool choose(const struct look *look, const struct mp_host *host,
 	return true;
 }
 
+/* Options that need or exclude each other. */
+static bool check_options(GError **error)
+{
+	bool elsewhere = opt_sysroot && strcmp(opt_sysroot, "/") != 0;
+	const char *problem = NULL;
+
+	if (opt_scrub && opt_repair)
+		problem =
+			"--scrub is for a card that nobody uses, --repair-msi for one that a "
+			"VM has";
+	else if (opt_scrub && elsewhere)
+		problem =
+			"--scrub --sysroot: only a card of this machine can be made silent";
+	else if (opt_dry_run && !opt_repair)
+		problem = "--dry-run goes with --repair-msi";
+	else if (opt_repair && !opt_dry_run && elsewhere)
+		problem =
+			"--repair-msi --sysroot: only a card of this machine can be repaired "
+			"(--dry-run looks at what it takes)";
+	else if (opt_repair && !opt_dry_run && !opt_experimental)
+		problem =
+			"--repair-msi was never tried on hardware: --dry-run shows what it "
+			"would do, --experimental does it";
+	if (problem)
+		g_set_error_literal(error, MP_ERROR, MP_ERROR_USAGE, problem);
+	return !problem;
+}
+
 static int run(int argc G_GNUC_UNUSED, char **argv G_GNUC_UNUSED, GError **error)
 {
 	struct mp_render_style style = { 0 };
@@ -194,11 +283,8 @@ static int run(int argc G_GNUC_UNUSED, char **argv G_GNUC_UNUSED, GError **error
 			look.ops->name);
 		return MP_EXIT_USAGE;
 	}
-	if (opt_scrub && opt_sysroot && strcmp(opt_sysroot, "/") != 0) {
-		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-			"--scrub --sysroot: only a card of this machine can be made silent");
+	if (!check_options(error))
 		return MP_EXIT_USAGE;
-	}
 	look.root = root = mp_root_open(opt_sysroot, error);
 	look.config = config = root ? mp_config_load(root, error) : NULL;
 	host = config ? mp_host_load(root, MP_TOPIC_ALL, error) : NULL;
@@ -230,9 +316,15 @@ const struct mp_cmd mp_cmd_inspect = {
 		"--scrub wakes the card up, takes bus mastering away and switches off what is "
 		"armed; for a card that is with vfio-pci and that nobody uses. It is what the "
 		"hookscript does after a VM.\n\n"
+		"--repair-msi is an experiment, for a card whose interrupts do not arrive in a VM "
+		"because its guest's driver copies a message into it that the host blocks "
+		"('diagnose' tells): it puts the host's own message there, which the host lets "
+		"through. It says what it takes, whether that is so here, and what to do where it is "
+		"not. Nothing undoes it but the guest's driver, loaded again, or a reset.\n\n"
 		"UNTESTED ON HARDWARE: the layout is the vendor's published driver's, and was "
 		"tried on models of the card.\n\n"
 		"Exit codes: 0 quiet, asleep, or in use; 1 armed and nobody's, or dead; 2 usage; "
-		"3 could not be looked into.\n",
+		"3 could not be looked into. With --repair-msi: 0 done, or could be; 1 something "
+		"that it takes is missing.\n",
 	.run = run,
 };

@@ -59,7 +59,7 @@ _metis_passthrough_options() {
 			--guest-driver --guest-firmware --mapping -y --yes --strict -v --verbose \
 			-f --format --sysroot --color -h --help
 		;;
-	inspect) printf '%s\n' -d --device -p --profile --scrub -f --format --sysroot --color -h --help ;;
+	inspect) printf '%s\n' -d --device -p --profile --scrub --repair-msi --experimental -n --dry-run -f --format --sysroot --color -h --help ;;
 	hook) printf '%s\n' --sysroot -h --help ;;
 	repin) printf '%s\n' -y --yes -v --verbose -f --format --sysroot --color -h --help ;;
 	bind) printf '%s\n' -g --group --force -t --timeout -h --help ;;

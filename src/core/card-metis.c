@@ -127,6 +127,8 @@ static void add_target(struct mp_card *card, struct reader *reader,
 	uint32_t second = get(reader, METIS_BAR_DMA, half->data + 4);
 
 	target->name = name;
+	target->bar = METIS_BAR_DMA;
+	target->offset = low;
 	target->address = get64(reader, METIS_BAR_DMA, low);
 	target->data[0] = (uint16_t)first;
 	target->data[1] = (uint16_t)(first >> 16);

@@ -54,6 +54,8 @@ struct mp_card_target {
 	uint16_t data[4]; /* of channel 0 to 3 */
 	enum mp_card_message message;
 	unsigned handle; /* index of the remapping table's entry, for OWN and STALE */
+	unsigned bar;    /* where ADDRESS is: its low half, the high one behind it */
+	uint64_t offset;
 };
 
 struct mp_card_channel {

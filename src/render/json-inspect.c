@@ -5,6 +5,7 @@
 #include "core/card.h"
 #include "core/irte.h"
 #include "core/pci.h"
+#include "core/repair.h"
 #include "render/json.h"
 
 static void add_hex(struct json_object *object, const char *key, uint64_t value)
@@ -139,6 +140,50 @@ static struct json_object *card_object(const struct mp_card *card)
 	return object;
 }
 
+static struct json_object *conditions_list(const struct mp_repair *repair)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (guint i = 0; i < repair->conditions->len; i++) {
+		const struct mp_repair_condition *its = repair->conditions->pdata[i];
+		struct json_object *object = json_object_new_object();
+
+		mp_json_add_text(object, "id", its->id);
+		add_yes(object, "holds", its->holds);
+		mp_json_add_text(object, "text", its->text);
+		mp_json_add_text(object, "remedy", its->remedy);
+		json_object_array_add(list, object);
+	}
+	return list;
+}
+
+static struct json_object *repair_object(const struct mp_inspect_report *report)
+{
+	const struct mp_repair *repair = report->repair;
+	struct json_object *object, *writes;
+
+	if (!repair)
+		return NULL;
+	object = json_object_new_object();
+	writes = json_object_new_array();
+	mp_json_add(object, "conditions", conditions_list(repair));
+	add_bool(object, "ready", repair->ready);
+	add_bool(object, "done", repair->ready && !report->dry_run);
+	for (unsigned i = 0; repair->ready && i < repair->n_writes; i++) {
+		const struct mp_repair_write *its = &repair->writes[i];
+		struct json_object *write = json_object_new_object();
+
+		mp_json_add_text(write, "name", its->name);
+		mp_json_add(write, "bar", json_object_new_int((int)its->bar));
+		add_hex(write, "offset", its->offset);
+		add_hex(write, "from", its->from);
+		add_hex(write, "to", its->to);
+		json_object_array_add(writes, write);
+	}
+	mp_json_add(object, "writes", writes);
+	return object;
+}
+
 void mp_json_inspect(const struct mp_inspect_report *report,
 	const struct mp_render_style *style G_GNUC_UNUSED, FILE *out)
 {
@@ -155,6 +200,7 @@ void mp_json_inspect(const struct mp_inspect_report *report,
 	for (guint i = 0; i < report->done->len; i++)
 		json_object_array_add(done, mp_json_text(report->done->pdata[i]));
 	mp_json_add(object, "done", done);
+	mp_json_add(object, "repair", repair_object(report));
 	mp_json_add(object, "exit_code", json_object_new_int(report->exit_code));
 	mp_json_write(object, out);
 }

@@ -150,7 +150,9 @@ struct mp_inspect_report {
 	const char *profile;
 	const struct mp_card *card; /* or NULL */
 	const struct mp_irtes *irtes;
-	GPtrArray *done; /* char *: what --scrub did */
+	GPtrArray *done;                /* char *: what --scrub did */
+	const struct mp_repair *repair; /* --repair-msi, else NULL */
+	bool dry_run;                   /* of it: nothing was written */
 	enum mp_inspect_verdict verdict;
 	int exit_code;
 };

@@ -8,6 +8,7 @@
 #include "core/group.h"
 #include "core/irte.h"
 #include "core/pci.h"
+#include "core/repair.h"
 #include "render/page.h"
 #include "render/text.h"
 
@@ -207,6 +208,57 @@ static void put_channels(struct mp_page *page, const struct mp_card *card)
 		mp_page_para(page, 0, MP_FAINT, "Channels", LABEL, text->str);
 }
 
+static void put_writes(struct mp_page *page, const struct mp_inspect_report *report)
+{
+	const struct mp_repair *repair = report->repair;
+
+	for (unsigned i = 0; repair->ready && i < repair->n_writes; i++) {
+		const struct mp_repair_write *write = &repair->writes[i];
+		g_autofree char *text = g_strdup_printf("%s (BAR %u, " HEX "): " HEX
+							" instead of " HEX,
+			write->name, write->bar, write->offset, write->to, write->from);
+
+		mp_page_para(page, INDENT, MP_BOLD,
+			report->dry_run ? "would write" : "wrote", LABEL, text);
+	}
+}
+
+static void put_repair(struct mp_page *page, const struct mp_inspect_report *report)
+{
+	static const struct {
+		enum mp_hue hue;
+		const char *word;
+	} words[] = {
+		[MP_CARD_UNKNOWN] = { MP_YELLOW, "unknown" },
+		[MP_CARD_NO] = { MP_RED, "no" },
+		[MP_CARD_YES] = { MP_GREEN, "yes" },
+	};
+	const struct mp_repair *repair = report->repair;
+
+	mp_page_gap(page);
+	mp_page_line(page, MP_BOLD,
+		"REPAIR OF MESSAGES (an experiment, untested on hardware)");
+	for (guint i = 0; i < repair->conditions->len; i++) {
+		const struct mp_repair_condition *its = repair->conditions->pdata[i];
+
+		mp_page_para(page, INDENT, words[its->holds].hue, words[its->holds].word,
+			LABEL, its->text);
+		if (its->remedy)
+			mp_page_para(page, LABEL, MP_FAINT, "->", LABEL + 3, its->remedy);
+	}
+	put_writes(page, report);
+	mp_page_gap(page);
+	mp_page_para(page, 0, MP_PLAIN, "", 0,
+		!repair->ready ? "Nothing was written."
+		: !repair->n_writes
+			? "The host's message is in the card already; nothing was "
+			  "written."
+		: report->dry_run
+			? "Nothing was written; --experimental does it."
+			: "The next transfer's interrupt should arrive. The guest's "
+			  "driver, loaded again, or a reset of the card undoes it.");
+}
+
 void mp_text_inspect(const struct mp_inspect_report *report,
 	const struct mp_render_style *style, FILE *out)
 {
@@ -226,5 +278,7 @@ void mp_text_inspect(const struct mp_inspect_report *report,
 	for (guint i = 0; i < report->done->len; i++)
 		mp_page_para(&page, 0, MP_BOLD, i ? "" : "Done", LABEL,
 			report->done->pdata[i]);
+	if (report->repair)
+		put_repair(&page, report);
 	mp_page_write(&page, out);
 }

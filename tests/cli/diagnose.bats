@@ -141,6 +141,22 @@ best() {
 	metis 1 diagnose "$tmp/holes"
 }
 
+@test "the repair of messages is named as an experiment only where it can be one" {
+	named() {
+		jq -r '.notes | any(test("--repair-msi --dry-run --device 0000:86:00.0"))' <<<"$output"
+	}
+	metis 1 diagnose --sysroot "$(host stale-window)" --format json "$(log forum)"
+	assert_equal "$(named)" true
+	# A guest with an IOMMU, no blocked message, no host.
+	printf 'memory: 8192\nmachine: q35,viommu=intel\nhostpci0: 86:00,pcie=1\n' >"$BATS_TEST_TMPDIR/101.conf"
+	metis 1 diagnose --sysroot "$(host stale-window)" --vm "$BATS_TEST_TMPDIR/101.conf" --format json "$(log forum)"
+	assert_equal "$(named)" false
+	metis 1 diagnose --sysroot "$(host stale-window)" --format json - < <(grep 'DMA Write' "$(log forum)")
+	assert_equal "$(named)" false
+	metis 1 diagnose --profile metis --format json "$(log forum)"
+	assert_equal "$(named)" false
+}
+
 @test "a device that nothing is about is not blamed for others" {
 	metis 1 diagnose --device 99:00.0 "$(log forum)"
 	assert_line --index 0 "FAULTS: nothing here is about 99:00.0; but 86:00.0: A write was blocked: no mapping lets the device write there"

@@ -117,6 +117,35 @@ changed() {
 	assert_line --regexp '^Remapping +handles 0x20, 0x28$'
 }
 
+@test "--repair-msi says what it takes, and what is not so here" {
+	metis 1 inspect --sysroot "$(host stale-window)" --repair-msi --dry-run --format json
+	assert_schema inspect
+	assert_json '.repair.ready, .repair.done' $'false\nfalse'
+	assert_json '.repair.writes | length' 0
+	assert_json '[.repair.conditions[] | select(.holds).id] | join(" ")' \
+		'card-keeps-messages intel-iommu card-runs firmware-leaves-it nothing-runs driver-has-written'
+	# Each that does not hold has a remedy, no other has.
+	assert_json '[.repair.conditions[] | (.holds == true) == (.remedy == null)] | all' true
+	assert_json '.repair.conditions[] | select(.id == "vm-has-it").holds' null
+	metis 1 inspect --sysroot "$(host stale-window)" --repair-msi -n
+	assert_line --regexp '^    no +MSI of the card is off'
+	assert_line "Nothing was written."
+	# No Intel IOMMU, no such card, no experiment.
+	metis 1 inspect --sysroot "$(host lab-amd)" --device 00:05.0 --repair-msi --dry-run --format json
+	assert_json '[.repair.conditions[] | select(.holds == false).id] | contains(["card-keeps-messages", "intel-iommu"])' true
+	metis inspect --sysroot "$(host set-up)" --format json
+	assert_json .repair null
+}
+
+@test "--repair-msi writes nothing unasked" {
+	metis 2 inspect --repair-msi
+	[[ $stderr == *"never tried on hardware"*"--experimental"* ]] || fail "$stderr"
+	metis 2 inspect --repair-msi --experimental --sysroot "$(host stale-window)"
+	metis 2 inspect --repair-msi --experimental --scrub
+	metis 2 inspect --dry-run --sysroot "$(host stale-window)"
+	assert_usage_error
+}
+
 @test "words that are off" {
 	metis 2 inspect --scrub --sysroot "$(host set-up)"
 	assert_usage_error

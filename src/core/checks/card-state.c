@@ -6,6 +6,7 @@
 #include "core/checks/common.h"
 #include "core/pci.h"
 #include "core/profile.h"
+#include "core/repair.h"
 #include "core/use.h"
 
 #define MAINS                                                                            \
@@ -211,6 +212,12 @@ static const char *message_means(enum mp_card_message message)
 	return "the host's own";
 }
 
+static bool can_be_repaired(const struct mp_check_ctx *ctx, const struct mp_card *card)
+{
+	return card->dma_vm == MP_CARD_NO &&
+	       mp_repair_can_be(ctx->host, ctx->device, ctx->profile);
+}
+
 static void imwr(struct mp_check_ctx *ctx)
 {
 	const struct mp_card *card = state_of(ctx, QUIET);
@@ -246,6 +253,12 @@ static void imwr(struct mp_check_ctx *ctx)
 	if (!odd)
 		mp_finding_evidence(finding, card->source,
 			"%u message registers looked at", card->targets_count);
+	else if (user == USER_VM && can_be_repaired(ctx, card))
+		mp_finding_remedy(finding,
+			"have the guest's driver poll (see card-interrupt-delivery); as an "
+			"experiment, never tried on hardware: metis-passthrough inspect "
+			"--repair-msi --dry-run --device %s",
+			ctx->device->bdf);
 	else if (user == USER_VM)
 		mp_finding_remedy(finding, "have the guest's driver poll (see "
 					   "card-interrupt-delivery)");
@@ -292,7 +305,9 @@ const struct mp_check mp_checks_card_state[] = {
 		"guest. A message is the host's own if its address is that of the function's MSI "
 		"capability now; stale if it has the remappable format and is not; a guest's if "
 		"it has the compatibility format (VT-d 5.1.2).\n\n" HOW
-		"What to do: scrub a card that nobody uses; let a guest's driver poll.",
+		"What to do: scrub a card that nobody uses; let a guest's driver poll. On Intel "
+		"hosts `inspect --repair-msi` is an experiment for a card in use: never tried on "
+		"hardware.",
 		imwr },
 	{ NULL },
 };

@@ -10,6 +10,7 @@
 #include "core/iommu.h"
 #include "core/modules.h"
 #include "core/profile.h"
+#include "core/repair.h"
 #include "core/vm.h"
 
 /* --- the card --- */
@@ -267,6 +268,27 @@ static void from_device(struct mp_diagnosis *diagnosis, const struct mp_event *s
 		guess_vm(diagnosis);
 }
 
+/* Named only where neither host nor card nor VM, as far as they are known, rule it out. */
+static void note_repair(struct mp_diagnosis *diagnosis, const struct mp_profile *profile)
+{
+	const struct mp_clue *clues = diagnosis->clues;
+
+	if (clues[MP_CLUE_INTR_ABSENT].know != MP_KNOWN &&
+		clues[MP_CLUE_INTR_COMPAT].know != MP_KNOWN)
+		return;
+	if (clues[MP_CLUE_VIOMMU].know == MP_KNOWN ||
+		clues[MP_CLUE_ONE_VECTOR].know == MP_ABSENT ||
+		clues[MP_CLUE_DMA_VM].know == MP_KNOWN ||
+		!mp_repair_can_be(diagnosis->host, diagnosis->device, profile))
+		return;
+	g_ptr_array_add(diagnosis->notes,
+		g_strdup_printf(
+			"An experiment, never tried on hardware: while the VM runs, "
+			"'metis-passthrough inspect --repair-msi --dry-run --device %s' tells "
+			"whether the host's own message can be put into the card",
+			diagnosis->device->bdf));
+}
+
 void mp_clues_from_host(struct mp_diagnosis *diagnosis, const struct mp_event *subject,
 	const struct mp_profile *named)
 {
@@ -289,4 +311,6 @@ void mp_clues_from_host(struct mp_diagnosis *diagnosis, const struct mp_event *s
 	}
 	if (diagnosis->device)
 		mp_clues_from_card(diagnosis, subject);
+	if (diagnosis->device && named)
+		note_repair(diagnosis, named);
 }

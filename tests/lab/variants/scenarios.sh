@@ -6,7 +6,8 @@ nested=qemu
 # As intel.sh.
 iommu=(-device 'intel-iommu,intremap=on,caching-mode=off')
 cpu='max,vendor=GenuineIntel,hypervisor=off'
-cmdline=(intel_iommu=on iommu=pt)
+# Debian's kernels give the memory of a card that QEMU has to nobody else (CONFIG_IO_STRICT_DEVMEM): inspect --repair-msi needs it.
+cmdline=(intel_iommu=on iommu=pt iomem=relaxed)
 
 # By name: the card's properties (virtual-metis/vmetis-options.c). What the silicon does is known of none of them.
 declare -gA metis=(
