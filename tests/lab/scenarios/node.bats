@@ -189,7 +189,7 @@ is_repaired() {
 	said repair-stale 'guest: message-data 0x22' 'guest: imwr-rd-data 0x220022'
 }
 
-@test "$LAB_VARIANT: mixed: what firmware says that it owns is not repaired" {
+@test "$LAB_VARIANT: what firmware says that it owns is not repaired" {
 	said mixed 'node: repair exit 1'
 	json "$LAB_OUT/mixed.repair-1" '.repair.ready == false and .repair.writes == []
 		and [.repair.conditions[] | select(.holds != true).id] == ["firmware-leaves-it"]'
