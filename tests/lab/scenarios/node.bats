@@ -178,13 +178,13 @@ is_repaired() {
 	part "$1" repaired | no_faults
 }
 
-@test "$LAB_VARIANT: repair-raw: with the host's message in the card the guest's interrupts arrive" {
+@test "$LAB_VARIANT: repair of a guest's message: with the host's message in the card the guest's interrupts arrive" {
 	is_repaired repair-raw 0x25 0xfee00000
 	# What the driver writes before each job is a vector of the guest, which an index with SHV would have added.
 	said repair-raw 'guest: message-data 0x40' 'guest: imwr-rd-data 0x400040'
 }
 
-@test "$LAB_VARIANT: repair-stale: so they do in the place of a message whose entry is free" {
+@test "$LAB_VARIANT: repair of an old message: so they do in the place of a message whose entry is free" {
 	is_repaired repair-stale 0x22 0xfee0ff18
 	said repair-stale 'guest: message-data 0x22' 'guest: imwr-rd-data 0x220022'
 }
