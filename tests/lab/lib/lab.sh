@@ -99,3 +99,5 @@ load_variant() {
 . "$LAB_DIR/lib/vendor.sh"
 # shellcheck source-path=SCRIPTDIR/..
 . "$LAB_DIR/lib/guest.sh"
+# shellcheck source-path=SCRIPTDIR/..
+. "$LAB_DIR/lib/pve.sh"
