@@ -4,6 +4,8 @@
  * so that a nested guest under emulation is up in seconds. Its words come from the boot loader's
  * command line, what it says goes to the first serial port, and it ends by QEMU's isa-debug-exit.
  *
+ * What stands behind the word "forever" is done again and again.
+ *
  * What an operating system would do is done here as Linux does it on x86: one vector where there is
  * no interrupt remapping, message 0xfee00000 with the vector as data; 32 vectors where there is, in
  * the remappable format with a handle of the guest's table (word remap=BASE).
@@ -340,7 +342,7 @@ __attribute__((used)) static void guest_main(const uint32_t *info)
 	static struct vendor vendor;
 	static const char *words[64];
 	bool done = false;
-	unsigned count;
+	unsigned count, forever = 1;
 
 	vendor.io = &io;
 	vendor.window = (struct vendor_memory){ WINDOW, (volatile uint8_t *)at(WINDOW) };
@@ -352,8 +354,14 @@ __attribute__((used)) static void guest_main(const uint32_t *info)
 	count = info[0] & 4 ? split((char *)(uintptr_t)info[4], words, 64) : 0;
 	if (!find_card())
 		say(NULL, "card", "not found");
-	else if (count > 1)
-		done = vendor_run(&vendor, count - 1, words + 1);
+	else if (count > 1) {
+		while (forever < count && !vendor_same(words[forever], "forever"))
+			forever++;
+		done = vendor_run(&vendor, forever - 1, words + 1);
+		while (done && forever + 1 < count)
+			done = vendor_run(
+				&vendor, count - forever - 1, words + forever + 1);
+	}
 	outl(DEBUG_EXIT, !done);
 	for (;;)
 		__asm__ volatile("hlt");
