@@ -51,6 +51,9 @@ fault() {
 	caught 'phases come' swap disk.out 'pre-start: driver nvme' 'pre-start: driver vfio-pci'
 	caught 'phases come' swap disk.out 'lock held' 'lock free'
 	caught 'phases come' sed -i '/^post-stop/s/stopped/running/' "$SPOILT/disk.out"
+	caught 'can refuse a start' swap disk.out 'refused 0x1b36 0x0010 driver nvme' 'refused 0x1b36 0x0010 driver vfio-pci'
+	caught 'can refuse a start' swap disk.out 'exit 255' 'exit 0'
+	caught 'can refuse a start' drop disk.refused 'earlier hookscript'
 	caught 'with Proxmox VE 8' swap legacy.out 'again 0x1b36 0x0010 driver vfio-pci' 'again 0x1b36 0x0010 driver nvme'
 	caught 'with Proxmox VE 8' swap legacy.out 'cleaned 0x1b36 0x0010 driver nvme' 'cleaned 0x1b36 0x0010 driver none'
 	caught 'with Proxmox VE 8' drop legacy.out 'Starting cleanup'
@@ -90,6 +93,7 @@ fault() {
 	caught 'a backup' swap backup.out 'lock none' 'lock backup'
 	caught 'a backup' sed -i 's/^node: counters .*/node: counters flrs 1/' "$SPOILT/backup.out"
 	caught 'a backup' drop backup.vzdump 'starting kvm'
+	caught 'a backup' write backup.guest 'guest: firmware ready'
 	caught 'QEMU is killed' swap unclean.out 'left 0x1f9d 0x1100 driver vfio-pci holders none' 'left 0x1f9d 0x1100 driver vfio-pci holders 101'
 	caught 'QEMU is killed' drop unclean.other-start leftover
 	caught 'QEMU is killed' drop unclean.out ' pid:'
