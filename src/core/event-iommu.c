@@ -2,6 +2,8 @@
 /* Faults as Intel's and AMD's drivers print them. */
 #include "config.h"
 
+#include <limits.h>
+
 #include "core/event-private.h"
 
 /* --- Intel --- */
@@ -353,7 +355,8 @@ bool mp_event_suppressed(struct mp_cut cut, struct mp_event *event)
 		while (cut.at < cut.end && *cut.at != ':' && *cut.at != ' ')
 			cut.at++;
 		if (!MP_CUT(&cut, ": ") || !mp_cut_decimal(&cut, &event->at_least) ||
-			!MP_CUT(&cut, " callbacks suppressed"))
+			!MP_CUT(&cut, " callbacks suppressed") ||
+			event->at_least > INT_MAX) /* the kernel counts in an int */
 			return false;
 		event->kind = MP_EVENT_SUPPRESSED;
 		event->unit = functions[i].unit;

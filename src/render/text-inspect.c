@@ -71,9 +71,10 @@ static char *sentence(const struct mp_inspect_report *report)
 				: "its memory reads as all ones: no link, or asleep");
 	case MP_INSPECT_ASLEEP:
 		return g_strdup_printf(
-			"%s was not looked into: %s, and can reach no memory; "
-			"--scrub wakes it up and makes it silent",
-			bdf, card->why);
+			"%s was not looked into: %s, and can reach no memory%s", bdf,
+			card->why,
+			report->host->live ? "; --scrub wakes it up and makes it silent"
+					   : "");
 	case MP_INSPECT_UNREAD:
 		return g_strdup_printf("%s could not be looked into: %s", bdf, card->why);
 	case MP_INSPECT_NO_STATE:

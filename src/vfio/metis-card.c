@@ -106,6 +106,9 @@ static bool wait_ready(struct mp_vfio *vfio, const struct mp_metis *card, GError
 	gint64 deadline = g_get_monotonic_time() + READY_MS * G_TIME_SPAN_MILLISECOND;
 
 	while (!is_ready(card)) {
+		if (mp_vfio_panicked())
+			return refuse(
+				vfio, error, "the wait for its firmware was interrupted");
 		if (g_get_monotonic_time() < deadline) {
 			g_usleep(POLL_US);
 			continue;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/pci_regs.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 static volatile int panic_fd = -1;
 static volatile off_t panic_offset;
 static volatile uint16_t panic_command;
+static volatile sig_atomic_t panicked;
 
 bool mp_vfio_fail(const struct mp_vfio *vfio, const char *action, GError **error)
 {
@@ -122,6 +124,7 @@ static bool prepare_command(struct mp_vfio *vfio, GError **error)
 		return false;
 	panic_offset = (off_t)vfio->config.offset + PCI_COMMAND;
 	panic_command = (uint16_t)command;
+	panicked = 0;
 	panic_fd = vfio->device;
 	return true;
 }
@@ -257,7 +260,13 @@ void mp_vfio_panic(void)
 {
 	uint16_t command = panic_command;
 
+	panicked = 1;
 	if (panic_fd >= 0 &&
 		pwrite(panic_fd, &command, sizeof(command), panic_offset) < 0)
 		return; /* nothing can be done about it in a signal handler */
+}
+
+bool mp_vfio_panicked(void)
+{
+	return panicked;
 }

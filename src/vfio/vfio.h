@@ -141,6 +141,8 @@ bool mp_vfio_reset(struct mp_vfio *vfio, GError **error);
  * kernel does the same: vfio_pci_core_disable() calls pci_clear_master().)
  */
 void mp_vfio_panic(void);
+/* Whether that was done to the device that is open: what waits for it has to end. */
+bool mp_vfio_panicked(void);
 /*
  * For a handler of SIGBUS, which is what an access to a BAR gives whose function went away.
  * If ADDRESS lies in a BAR, that page of it reads as ones from now on, as what is gone does

@@ -67,6 +67,8 @@ static uint64_t number_of(const xmlNode *node, const char *attribute, uint64_t f
 }
 
 /* An amount with its unit, "KiB" where none is given; 0: no number, or a unit we don't know. */
+#define KIB_MAX (UINT64_C(1) << 40) /* a PiB; more is no size of a VM */
+
 static uint64_t kib_of(const xmlNode *node)
 {
 	static const struct {
@@ -86,11 +88,12 @@ static uint64_t kib_of(const xmlNode *node)
 	g_autofree char *unit = mp_xml_get(node, "unit");
 	uint64_t number;
 
-	if (!text || !mp_parse_uint(text, 10, &number) || number > 1ull << 40)
+	if (!text || !mp_parse_uint(text, 10, &number))
 		return 0;
 	for (size_t i = 0; i < G_N_ELEMENTS(units); i++)
 		if (!strcmp(units[i].name, unit ? unit : "KiB"))
-			return number * units[i].kib;
+			return number > KIB_MAX / units[i].kib ? 0
+							       : number * units[i].kib;
 	return 0;
 }
 

@@ -33,6 +33,7 @@ changed() {
 	assert_line --index 0 "QUIET: nothing in 0000:86:00.0 points into memory, its firmware runs"
 	metis inspect --sysroot "$(host forum-node)"
 	assert_line --index 0 --partial "ASLEEP: 0000:86:00.0 was not looked into"
+	refute_output --partial '--scrub' # a captured card cannot be woken up
 	for host in host-driver set-up forum-node lab-intel; do
 		metis inspect --sysroot "$(host "$host")" --device "$([ "$host" = lab-intel ] && echo 00:05.0 || echo 86:00.0)" --format json
 		assert_schema inspect

@@ -35,6 +35,7 @@ struct mp_vfio {
 	unsigned enabled, closed, accesses;
 	GString *log;
 	enum fake_spoil spoil;
+	bool panicked;
 };
 
 static struct mp_vfio *only;
@@ -264,6 +265,12 @@ bool mp_vfio_reset(struct mp_vfio *vfio, GError **error G_GNUC_UNUSED)
 void mp_vfio_panic(void)
 {
 	mp_vfio_bus_master(only, false, NULL);
+	only->panicked = true;
+}
+
+bool mp_vfio_panicked(void)
+{
+	return only->panicked;
 }
 
 bool mp_vfio_gone(void *address G_GNUC_UNUSED)

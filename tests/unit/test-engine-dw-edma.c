@@ -80,6 +80,17 @@ static void test_firmware_starts(void **state G_GNUC_UNUSED)
 	assert_true(fake_now() - start < 6 * SECOND);
 }
 
+/* Who presses Ctrl-C does not wait for it. */
+static void test_interrupted_wait(void **state G_GNUC_UNUSED)
+{
+	gint64 start = fake_now();
+
+	card.ready_at = start + 60 * SECOND;
+	mp_vfio_panic();
+	assert_refuses("the wait for its firmware was interrupted");
+	assert_true(fake_now() - start < SECOND);
+}
+
 static void test_wrong_magic(void **state G_GNUC_UNUSED)
 {
 	put32(METIS_HDRV, 0xbac2);
@@ -195,6 +206,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_dead),
 	TEST(test_endless_capabilities),
 	TEST(test_firmware_starts),
+	TEST(test_interrupted_wait),
 	TEST(test_wrong_magic),
 	TEST(test_hostile_block),
 	TEST(test_other_devices),
