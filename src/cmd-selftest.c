@@ -13,6 +13,7 @@
 
 #define ROUNDS_MAX    10000
 #define TIMEOUT_MAX   86400
+#define VM_SECONDS    600
 #define BYTES_MIN     4096
 #define BYTES_MAX     (UINT64_C(1) << 40)
 #define BYTES_DEFAULT "4K"
@@ -21,6 +22,7 @@ static struct mp_choose_options opt_choose;
 static char *opt_engine, *opt_case, *opt_bytes, *opt_format, *opt_color, *opt_way;
 static char **opt_force;
 static int opt_rounds = 1, opt_timeout;
+static char *opt_vm;
 static gboolean opt_guest, opt_no_isolation, opt_list_cases, opt_verbose;
 
 static const GOptionEntry options[] = {
@@ -42,8 +44,13 @@ static const GOptionEntry options[] = {
 		"N" },
 	{ "guest", 'g', 0, G_OPTION_ARG_NONE, &opt_guest,
 		"this is the inside of a VM: take the best way that it offers", NULL },
+	{ "vm", 0, 0, G_OPTION_ARG_STRING, &opt_vm,
+		"do that in VM VMID of this node, through its guest agent; --device is the "
+		"guest's address",
+		"VMID" },
 	{ "timeout", 't', 0, G_OPTION_ARG_INT, &opt_timeout,
-		"with --guest: end each device's test after so many seconds", "SECONDS" },
+		"with --guest: end each device's test after so many seconds; with --vm: 600",
+		"SECONDS" },
 	{ "way", 'w', 0, G_OPTION_ARG_STRING, &opt_way,
 		"how VFIO is entered: group, cdev (default: auto, which is group if there is "
 		"one); with --guest also module",
@@ -144,8 +151,8 @@ static bool take_options(struct mp_testing *testing, GError **error)
 	if (!take_way(testing, error))
 		return false;
 	if (opt_timeout && !opt_guest) {
-		g_set_error(
-			error, MP_ERROR, MP_ERROR_USAGE, "--timeout: only with --guest");
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"--timeout: only with --guest or --vm");
 		return false;
 	}
 	if (opt_timeout < 0 || opt_timeout > TIMEOUT_MAX) {
@@ -323,6 +330,45 @@ static int selftest(struct mp_testing *testing, const struct mp_render_ops *ops,
 	return test_all(testing, host, choice.wanted, ops, style, error);
 }
 
+static int in_vm(const struct mp_testing *testing, const struct mp_render_ops *ops,
+	const struct mp_render_style *style, GError **error)
+{
+	struct mp_testing_vm wanted = {
+		.testing = *testing,
+		.vmid = opt_vm,
+		.device = opt_choose.devices ? opt_choose.devices[0] : NULL,
+		.profile = opt_choose.profile,
+		.way = opt_way,
+		.ops = ops,
+		.style = style,
+	};
+	uint32_t domain;
+	uint8_t bus, slot, function;
+	uint64_t number;
+
+	if (!mp_parse_uint(opt_vm, 10, &number) || !number || number > G_MAXINT32) {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"--vm %s: not the number of a VM", opt_vm);
+		return MP_EXIT_USAGE;
+	}
+	if (wanted.device &&
+		(opt_choose.devices[1] || !mp_pci_parse_bdf(wanted.device, &domain, &bus,
+						  &slot, &function))) {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"--device: with --vm one address, as the guest sees it");
+		return MP_EXIT_USAGE;
+	}
+	if (wanted.profile && strchr(wanted.profile, '/')) {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"--profile %s: with --vm a name: a file is not in the guest",
+			wanted.profile);
+		return MP_EXIT_USAGE;
+	}
+	if (!wanted.testing.seconds)
+		wanted.testing.seconds = VM_SECONDS;
+	return mp_testing_in_vm(&wanted, error);
+}
+
 static int list_cases(const struct mp_render_ops *ops,
 	const struct mp_render_style *style, GError **error)
 {
@@ -353,9 +399,12 @@ static int run(int argc G_GNUC_UNUSED, char **argv G_GNUC_UNUSED, GError **error
 			"selftest has no format '%s'", opt_format);
 		return 0;
 	}
+	/* The words are the guest's, then. */
+	opt_guest = opt_guest || opt_vm;
 	if (!take_options(&testing, error))
 		return 0;
-	return selftest(&testing, ops, &style, error);
+	return opt_vm ? in_vm(&testing, ops, &style, error)
+		      : selftest(&testing, ops, &style, error);
 }
 
 const struct mp_cmd mp_cmd_selftest = {
@@ -370,7 +419,8 @@ const struct mp_cmd mp_cmd_selftest = {
 		"With --guest, inside of a VM, the device is driven by the kernel module "
 		"metis_dmatest, which is loaded, or built from its installed source, as need be; "
 		"else by VFIO, where the VM has a virtual IOMMU. It is taken from its driver for "
-		"that time and given back at the end.\n\n"
+		"that time and given back at the end. With --vm this is done from the host, in "
+		"a VM with metis-passthrough and the guest agent in it.\n\n"
 		"Exit codes: 0 all passed, 1 a case failed, or the device is in use, 2 usage, 3 it "
 		"could not run, or was stopped, 5 the device could not be given back.\n",
 	.run = run,

@@ -39,6 +39,20 @@ struct mp_testing {
 bool mp_testing_guest(struct mp_testing *testing, struct mp_selftest_report *report,
 	struct mp_host **again, GError **error);
 
+/* --- inside of a VM, from its host (testing-vm.c) --- */
+
+struct mp_testing_vm {
+	struct mp_testing testing;
+	const char *vmid;
+	/* As they were given, for the guest's program; or NULL. The device is the guest's address. */
+	const char *device, *profile, *way;
+	const struct mp_render_ops *ops; /* NULL: show nothing */
+	const struct mp_render_style *style;
+};
+
+/* Runs it in the VM, shows and keeps what came out. Returns an enum mp_exit, as a verb does. */
+int mp_testing_in_vm(const struct mp_testing_vm *wanted, GError **error);
+
 /* --- shared (testing.c) --- */
 
 /* Tells on a terminal which case runs. */

@@ -66,7 +66,7 @@ _metis_passthrough_options() {
 	unbind) printf '%s\n' -g --group -t --timeout -h --help ;;
 	selftest)
 		printf '%s\n' -d --device -p --profile -e --engine -c --case --list-cases \
-			-n --rounds -b --bytes -g --guest -t --timeout -w --way --no-isolation --force \
+			-n --rounds -b --bytes -g --guest --vm -t --timeout -w --way --no-isolation --force \
 			-v --verbose -f --format --color -h --help
 		;;
 	diagnose)

@@ -35,7 +35,7 @@ guest_with_module() {
 # module VERDICTS: plays it until the test is over. VERDICTS: "CASE=VERDICT" for those that do not pass.
 module() {
 	(
-		cd "$DMATEST"
+		cd "$DMATEST" || exit
 		while :; do
 			name=$(cat cases)
 			verdict=pass
@@ -185,4 +185,101 @@ in_guest() {
 	[[ $stderr == *"the module drives it by edu"* ]] || fail "$stderr"
 	in_guest 2 selftest --guest --device $BDF --bytes 8M
 	[[ $stderr == *"moves 4194304 bytes"* ]] || fail "$stderr"
+}
+
+# --- selftest --vm: qm is a script in $BIN; the agent's answers are files in $AGENT ---
+
+host_with_vm() {
+	guest_with_module
+	AGENT=$BATS_TEST_TMPDIR/agent
+	mkdir -p "$AGENT"
+	enter_guest
+	cat >"$BIN/qm" <<-EOF
+		#!/bin/sh
+		echo "qm \$*" >>"$AGENT/log"
+		[ ! -e "$AGENT/error" ] || { cat "$AGENT/error" >&2; exit 255; }
+		case "\$1 \$2" in
+		"guest exec") echo '{ "pid" : 4242 }' ;;
+		"guest exec-status")
+			if [ -e "$AGENT/busy" ]; then echo '{ "exited" : 0 }'; else cat "$AGENT/status"; fi
+			;;
+		esac
+	EOF
+	chmod +x "$BIN/qm"
+}
+
+# answers CODE OUT-FILE [ERR]
+answers() {
+	jq -n --argjson code "$1" --rawfile out "$2" --arg err "${3-}" \
+		'{exited: 1, exitcode: $code, "out-data": $out, "err-data": $err}' >"$AGENT/status"
+}
+
+@test "selftest --vm shows and keeps the report that comes out of the guest" {
+	need_namespace
+	host_with_vm
+	answers 0 "$TOP_SRCDIR/tests/fuzz/corpus/guest-report/report"
+	in_guest 0 selftest --vm 101 --rounds 2 --no-isolation --case 'dma-*' --device 02:00.0
+	assert_line --partial "passed on 0000:02:00.0 (dw-edma) in VM 101"
+	assert_equal "$(head -n 1 "$AGENT/log")" \
+		"qm guest exec 101 --synchronous 0 -- metis-passthrough selftest --guest --format json --timeout 600 --rounds 2 --bytes 4096 --device 02:00.0 --case dma-* --no-isolation"
+	in_guest 0 selftest --vm 101 --format json
+	assert_schema selftest
+	assert_json .vm 101
+	assert_json .where guest
+	assert_exists "$BATS_TEST_TMPDIR/var/metis-passthrough/selftest/vm-101-0000:02:00.0.json"
+	in_guest 0 selftest --vm 101 --format junit
+	assert_line --partial "in VM 101"
+}
+
+@test "selftest --vm: exit codes and refusals" {
+	need_namespace
+	host_with_vm
+	jq '.results[0].verdict = "fail" | .verdict = "failed"' "$TOP_SRCDIR/tests/fuzz/corpus/guest-report/report" \
+		>"$BATS_TEST_TMPDIR/failed"
+	answers 1 "$BATS_TEST_TMPDIR/failed"
+	in_guest 1 selftest --vm 101
+	assert_line --partial FAILED
+	answers 3 /dev/null "metis-passthrough selftest: there is no such device"
+	in_guest 3 selftest --vm 101
+	[[ $stderr == *"exit code 3 and no report; it says: metis-passthrough selftest: there is no such device"* ]] || fail "$stderr"
+	answers 127 /dev/null
+	in_guest 3 selftest --vm 101
+	[[ $stderr == *"not installed in the guest"* ]] || fail "$stderr"
+	jq '.verdict = "passed"' "$BATS_TEST_TMPDIR/failed" >"$BATS_TEST_TMPDIR/lie"
+	answers 0 "$BATS_TEST_TMPDIR/lie"
+	in_guest 3 selftest --vm 101
+	[[ $stderr == *"cannot be trusted: its verdict does not follow"* ]] || fail "$stderr"
+	while IFS='|' read -r said means; do
+		echo "$said" >"$AGENT/error"
+		in_guest 3 selftest --vm 101
+		[[ $stderr == *"$means"* ]] || fail "$said: $stderr"
+	done <<-'EOF'
+		No QEMU guest agent configured|qm set 101 --agent 1
+		QEMU guest agent is not running|its guest agent does not answer
+		VM 101 is not running|it does not run: 'qm start 101'
+		Agent error: Guest agent command failed, error was 'Failed to execute child process "metis-passthrough" (No such file or directory)'|not installed in the guest
+		Agent error: Command guest-exec has been disabled for this instance|does not run programs
+		something else|VM 101: qm: failed with exit code 255: something else
+	EOF
+	for args in "--vm abc" "--vm 0" "--vm 101 --device x" "--vm 101 --profile ./x.yaml"; do
+		# shellcheck disable=SC2086
+		metis 2 selftest $args
+	done
+}
+
+@test "selftest --vm: at Ctrl-C the program in the guest is told to end" {
+	need_namespace
+	host_with_vm
+	: >"$AGENT/busy"
+	"${ENTER[@]}" "$METIS" selftest --vm 101 >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	pid=$!
+	for _ in $(seq 600); do
+		grep -qs exec-status "$AGENT/log" && break
+		sleep 0.05
+	done
+	kill -TERM $pid
+	wait $pid && code=0 || code=$?
+	assert_equal "$code" 3
+	grep -q '^qm guest exec 101 --synchronous 0 -- kill -TERM 4242$' "$AGENT/log" || fail "$(cat "$AGENT/log")"
+	grep -q 'VM 101: interrupted' "$BATS_TEST_TMPDIR/out" || fail "$(cat "$BATS_TEST_TMPDIR/out")"
 }
