@@ -125,10 +125,28 @@ static bool allowed(struct show *show, GError **error)
 			show->options->can_output ? " or --output DIR" : "");
 		return false;
 	}
-	return mp_ask_possible("make the change",
-		show->options->can_output ? "--output DIR to write the files there"
-					  : NULL,
-		error);
+	return true;
+}
+
+/* There is nobody to ask; but where nothing would be asked, that is not what counts. */
+static int without_answer(struct show *show, GError *nobody, GError **error)
+{
+	g_autoptr(GError) owned = nobody;
+	g_autoptr(mp_root) root = mp_root_open(show->options->sysroot, error);
+	g_autoptr(mp_planning) planning = NULL;
+	g_autofree char *suffix = where(show);
+	struct mp_plan_report report;
+
+	if (!root || !(planning = mp_planning_make(show->options->planning, root, error)))
+		return 0;
+	report = mp_planning_report(planning);
+	report.where = suffix;
+	if (report.outcome == MP_PLAN_POSSIBLE) {
+		g_propagate_error(error, g_steal_pointer(&owned));
+		return 0;
+	}
+	show->ops->plan(&report, &show->style, stdout);
+	return report.exit_code;
 }
 
 static bool agreed(const struct show *show, const struct mp_plan_report *report)
@@ -210,9 +228,18 @@ static int set_up(struct show *show, GError **error)
 	g_autoptr(mp_planning) planning = NULL;
 	g_autofree char *suffix = where(show);
 	struct mp_plan_report report;
+	GError *nobody = NULL;
 
-	if (!allowed(show, error) ||
-		!(target = mp_target_open(show->options->sysroot, error)) ||
+	if (!allowed(show, error))
+		return 0;
+	if (!show->options->yes &&
+		!mp_ask_possible("make the change",
+			show->options->can_output
+				? "--output DIR to write the files there"
+				: NULL,
+			&nobody))
+		return without_answer(show, nobody, error);
+	if (!(target = mp_target_open(show->options->sysroot, error)) ||
 		!mp_target_lock(target, error))
 		return 0;
 	mp_interrupts_catch();

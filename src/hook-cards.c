@@ -74,26 +74,60 @@ static bool wants_care(const struct mp_profile *profile)
 	return profile->state || profile->settle_ms || profile->reset->len;
 }
 
+static void add_cards(const struct mp_hostpci *line, GPtrArray *cards)
+{
+	/* With "keep" it stays with a driver of the host's that can share it. */
+	if (line->problem || g_strcmp0(line->driver, "keep") == 0)
+		return;
+	for (guint d = 0; d < line->devices->len; d++) {
+		struct mp_pci *device = line->devices->pdata[d];
+
+		if (!mp_pci_is_bridge(device) && !g_ptr_array_find(cards, device, NULL))
+			g_ptr_array_add(cards, device);
+	}
+}
+
 GPtrArray *mp_hook_cards(const struct mp_host *host, const struct mp_vm *vm)
 {
+	g_autoptr(GPtrArray) all = g_ptr_array_new();
 	GPtrArray *cards = g_ptr_array_new();
 
-	for (guint i = 0; i < vm->hostpci->len; i++) {
-		const struct mp_hostpci *line = vm->hostpci->pdata[i];
+	for (guint i = 0; i < vm->hostpci->len; i++)
+		add_cards(vm->hostpci->pdata[i], all);
+	for (guint i = 0; i < all->len; i++) {
+		g_autofree char *holder = mp_vm_start_holder(host, vm, all->pdata[i]);
 
-		/* The card stays with a driver of the host's that can share it. */
-		if (line->problem || g_strcmp0(line->driver, "keep") == 0)
-			continue;
-		for (guint d = 0; d < line->devices->len; d++) {
-			struct mp_pci *device = line->devices->pdata[d];
-			g_autofree char *holder = mp_vm_start_holder(host, vm, device);
-
-			if (!holder && !mp_pci_is_bridge(device) &&
-				!g_ptr_array_find(cards, device, NULL))
-				g_ptr_array_add(cards, device);
-		}
+		if (!holder)
+			g_ptr_array_add(cards, all->pdata[i]);
 	}
 	return cards;
+}
+
+static bool add_lock(GPtrArray *locks, const struct mp_pci *device, GError **error)
+{
+	g_autoptr(mp_ready_live) live = mp_ready_live_new(device, NULL, NULL);
+
+	if (!mp_ready_live_lock(live, error))
+		return false;
+	g_ptr_array_add(locks, g_steal_pointer(&live));
+	return true;
+}
+
+GPtrArray *mp_hook_lock(
+	const struct mp_host *host, const struct mp_vm *vm, GError **error)
+{
+	g_autoptr(GPtrArray) locks =
+		g_ptr_array_new_with_free_func((GDestroyNotify)mp_ready_live_free);
+	g_autoptr(GPtrArray) cards = g_ptr_array_new();
+
+	for (guint i = 0; i < vm->hostpci->len; i++)
+		add_cards(vm->hostpci->pdata[i], cards);
+	/* In the same order for all: that of the host's list. */
+	for (guint i = 0; i < host->devices->len; i++)
+		if (g_ptr_array_find(cards, host->devices->pdata[i], NULL) &&
+			!add_lock(locks, host->devices->pdata[i], error))
+			return NULL;
+	return g_steal_pointer(&locks);
 }
 
 /* DRIVER NULL: back to the host. */
@@ -151,8 +185,7 @@ static bool take(struct mp_target *target, const struct mp_config *config,
 		return false;
 	kind = profile->state ? mp_card_kind_find(profile->state) : NULL;
 	live = mp_ready_live_new(device, kind, at_work);
-	if (!mp_ready_live_lock(live, error) ||
-		!hand(target, device, MP_DRIVER_VFIO, error))
+	if (!hand(target, device, MP_DRIVER_VFIO, error))
 		return false;
 	if (!wants_care(profile))
 		return true;
@@ -188,7 +221,7 @@ bool mp_hook_take_cards(const struct mp_host *host, const struct mp_config *conf
 	return true;
 }
 
-bool mp_hook_silence(const struct mp_config *config, const struct mp_pci *device,
+static bool silence(const struct mp_config *config, const struct mp_pci *device,
 	void (*tell)(void *user, const char *line), void *user, GError **error)
 {
 	g_autoptr(mp_profile) profile = mp_profile_for_device(device, error);
@@ -202,12 +235,19 @@ bool mp_hook_silence(const struct mp_config *config, const struct mp_pci *device
 	if (!kind)
 		return true;
 	live = mp_ready_live_new(device, kind, at_work);
-	if (!mp_ready_live_lock(live, error))
-		return false;
 	ready = ready_of(config, device, profile);
 	ready.say = tell;
 	ready.say_user = user;
 	return mp_ready_quiet(&ready, mp_ready_live_io(live), error);
+}
+
+bool mp_hook_silence(const struct mp_config *config, const struct mp_pci *device,
+	void (*tell)(void *user, const char *line), void *user, GError **error)
+{
+	g_autoptr(mp_ready_live) lock = mp_ready_live_new(device, NULL, NULL);
+
+	return mp_ready_live_lock(lock, error) &&
+	       silence(config, device, tell, user, error);
 }
 
 /* A card that the host has already is the host's business; one without a driver may be what a
@@ -221,7 +261,7 @@ static bool leave(struct mp_target *target, const struct mp_config *config,
 	if (!mp_fact_is(&device->driver, MP_DRIVER_VFIO) &&
 		device->driver.know != MP_ABSENT)
 		return true;
-	if (!mp_hook_silence(config, device, mp_hook_say, NULL, error))
+	if (!silence(config, device, mp_hook_say, NULL, error))
 		return false;
 	if (g_strcmp0(config->after_stop, "host") != 0 ||
 		hand(target, device, NULL, &problem))

@@ -22,16 +22,24 @@ unsigned mp_hook_seconds(unsigned seconds);
 /* The cards that the VM may get, struct mp_pci *: those of its lines that nobody else has.
  * Caller unrefs. */
 GPtrArray *mp_hook_cards(const struct mp_host *host, const struct mp_vm *vm);
-/* HOST is live and has everything; VM was judged and may start. One line a card and action
+/*
+ * Keeps every other hook of this node off the cards of VM's lines until the array is unref'd.
+ * HOST is live and may be of the basics. What is decided must be looked at after this: another
+ * VM may have got the card before. NULL and MP_ERROR_BUSY: somebody works on one.
+ */
+GPtrArray *mp_hook_lock(
+	const struct mp_host *host, const struct mp_vm *vm, GError **error);
+/* With the cards locked. HOST is live and has everything; VM was judged and may start. One line a card and action
  * goes to standard error. False: the VM must not start. */
 bool mp_hook_take_cards(const struct mp_host *host, const struct mp_config *config,
 	const struct mp_vm *vm, GError **error);
-/* The VM is gone. Goes on with the next card where one fails; the first failure is the
+/* With the cards locked. The VM is gone. Goes on with the next card where one fails; the first failure is the
  * error. */
 bool mp_hook_leave_cards(const struct mp_host *host, const struct mp_config *config,
 	const struct mp_vm *vm, GError **error);
 
-/* A card that is with vfio-pci, or without a driver, and that nobody uses: awake, no bus master, nothing armed. SAY
+/* Locks a card that is with vfio-pci, or without a driver, and that nobody uses, and makes it silent: awake, no bus
+ * master, nothing armed. SAY
  * is told what is done. */
 bool mp_hook_silence(const struct mp_config *config, const struct mp_pci *device,
 	void (*say)(void *user, const char *line), void *user, GError **error);

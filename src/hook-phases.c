@@ -15,10 +15,12 @@ struct work {
 	struct mp_host *host;
 	struct mp_config *config;
 	struct mp_vm *vm; /* of HOST; NULL: it has no card, and nothing is to be done */
+	GPtrArray *locks; /* of its cards */
 };
 
 static void work_clear(struct work *work)
 {
+	g_clear_pointer(&work->locks, g_ptr_array_unref);
 	g_clear_pointer(&work->config, mp_config_free);
 	g_clear_pointer(&work->host, mp_host_free);
 }
@@ -54,8 +56,23 @@ static bool load_host(struct work *work, const char *vmid, GError **error)
 	return work->vm != NULL;
 }
 
-static bool load(
-	struct work *work, struct mp_root *root, const char *vmid, GError **error)
+/* By the basics: who holds a card is looked at when nobody can take it any more. */
+static bool lock(struct work *work, const char *vmid, GError **error)
+{
+	const struct mp_vm *vm;
+
+	work->host = mp_host_load(work->root, MP_TOPIC_PCI, error);
+	if (!work->host)
+		return false;
+	mp_probe_guests(work->host, work->root);
+	vm = mp_vm_find(work->host, vmid, error);
+	work->locks = vm ? mp_hook_lock(work->host, vm, error) : NULL;
+	return work->locks != NULL;
+}
+
+/* TO_WORK: its cards will be changed, not only looked at. */
+static bool load(struct work *work, struct mp_root *root, const char *vmid, bool to_work,
+	GError **error)
 {
 	int cards = has_cards(root, vmid, error);
 
@@ -63,7 +80,9 @@ static bool load(
 	if (cards <= 0)
 		return cards == 0;
 	work->config = mp_config_load(root, error);
-	return work->config && load_host(work, vmid, error);
+	return work->config &&
+	       (!to_work || !mp_root_is_live(root) || lock(work, vmid, error)) &&
+	       load_host(work, vmid, error);
 }
 
 /* What does not count for the VM. */
@@ -189,7 +208,7 @@ int mp_hook_pre_start(struct mp_root *root, const char *vmid, GError **error)
 	g_auto(mp_hook_work) work = { NULL };
 	g_autoptr(mp_target) target = NULL;
 
-	if (!load(&work, root, vmid, error))
+	if (!load(&work, root, vmid, true, error))
 		return MP_EXIT_FAILURE;
 	if (!work.vm)
 		return MP_EXIT_OK;
@@ -206,7 +225,7 @@ int mp_hook_post_start(struct mp_root *root, const char *vmid, GError **error)
 	g_auto(mp_hook_work) work = { NULL };
 	g_autoptr(GPtrArray) cards = NULL;
 
-	if (!load(&work, root, vmid, error))
+	if (!load(&work, root, vmid, false, error))
 		return MP_EXIT_FAILURE;
 	if (!work.vm)
 		return MP_EXIT_OK;
@@ -266,7 +285,7 @@ int mp_hook_post_stop(struct mp_root *root, const char *vmid, GError **error)
 	g_autoptr(mp_target) target = NULL;
 	GError *problem = NULL;
 
-	if (!load(&work, root, vmid, error))
+	if (!load(&work, root, vmid, true, error))
 		return MP_EXIT_FAILURE;
 	if (!work.vm)
 		return MP_EXIT_OK;

@@ -112,8 +112,30 @@ static void add_options(const struct mp_vm_request *request, struct mp_vm_output
 	g_ptr_array_add(output->commands, entry);
 }
 
+/* qm set changes what is there. Without a number nobody said that it is not. */
+static void add_create(const struct mp_vm_request *request, struct mp_vm_output *output)
+{
+	const struct mp_vm *vm = request->wish->vm_config;
+	struct mp_vm_words *entry;
+	uint64_t number;
+
+	if (!vm || !mp_parse_uint(vm->id, 10, &number))
+		return;
+	const char *const words[] = { "qm", "create", vm->id, "--ostype", "l26",
+		"--memory", "16384", "--cores", "4", NULL };
+
+	entry = g_new(struct mp_vm_words, 1);
+	entry->words = g_strdupv((char **)words);
+	entry->why = g_strdup_printf(
+		"there is no VM %s here: it has to be created first, by this or by Create VM, "
+		"with the memory, CPUs, disks and networks that it shall have",
+		vm->id);
+	g_ptr_array_add(output->commands, entry);
+}
+
 void mp_vm_generate_pve(const struct mp_vm_request *request, struct mp_vm_output *output)
 {
+	add_create(request, output);
 	if (request->wish->mapping)
 		add_mapping(request, output);
 	add_options(request, output);

@@ -261,3 +261,25 @@ running() {
 	assert_equal "$status" 0
 	assert_equal "$(driver)" "vfio-pci vfio-pci"
 }
+
+# Between the look and the work another VM got the card: it must not be reset under it.
+@test "who gets the card while a hook waits for it is seen" {
+	local tries=0
+	cp "$TREE/etc/pve/nodes/node1/qemu-server/101.conf" "$TREE/etc/pve/nodes/node1/qemu-server/102.conf"
+	chroot "$TREE" /usr/bin/busybox env LD_PRELOAD=/sysfs.so SYSFS_TRACE=/trace SYSFS_LOCK=/waits SYSFS_HOST=axl \
+		METIS_PASSTHROUGH_PROFILES=/profiles /usr/local/bin/metis-passthrough hook 102 pre-start >"$TREE.first" 2>&1 3>&- &
+	until [ -e "$TREE/waits" ]; do
+		[ $((tries += 1)) -lt 300 ] || fail "it locks nothing: $(cat "$TREE.first")"
+		sleep 0.1
+	done
+	mkdir -p "$TREE/run/qemu-server" "$TREE/proc/77"
+	printf 'kvm\0-id\000101\0-name\0x\0' >"$TREE/proc/77/cmdline"
+	echo 77 >"$TREE/run/qemu-server/101.pid"
+	rm "$TREE/waits"
+	status=0
+	wait $! || status=$?
+	cat "$TREE.first"
+	assert_equal "$status" 1
+	assert_file_contains "$TREE.first" "VM 102 is not started: .*VM 101 runs with it"
+	assert_not_exists "$TREE/trace"
+}

@@ -124,7 +124,7 @@ conf() {
 	metis 2 vm check 12x
 	[[ $stderr == *": 12x: neither the number of a VM nor"* ]] || fail "$stderr"
 	# There is no --output here.
-	metis 2 vm apply 101 --sysroot "$(host set-up)" </dev/null
+	metis 2 vm apply 100 --device 86:00.0 --sysroot "$(host forum-node)" </dev/null
 	[[ $stderr == *"no terminal to ask on: --yes"* && $stderr != *--output* ]] || fail "$stderr"
 	metis 2 vm apply 101 --format json --sysroot "$(host set-up)"
 	[[ $stderr == *"--format json asks nothing: it needs --yes"* && $stderr != *--output* ]] || fail "$stderr"
@@ -285,4 +285,22 @@ generate() {
 	generate qemu
 	wide=$(awk 'length > 90' <<<"$output")
 	[ -z "$wide" ] || fail "wider than 90: $wide"
+}
+
+@test "a VM that is not there: apply says so before it asks, generate tells how to create it" {
+	metis 1 vm apply 999 --device 86:00.0 --sysroot "$(host forum-node)" </dev/null
+	assert_output --partial "VM 999: there is no such VM on node node1"
+	assert_output --partial "create it first (qm create"
+	# Nothing to do needs no answer.
+	metis vm apply 101 --sysroot "$(host set-up)" </dev/null
+	assert_output --partial "nothing to do"
+	metis vm generate --to pve --vmid 999 --device 86:00.0 --sysroot "$(host forum-node)"
+	assert_output --regexp "COMMANDS \(2\)
+  qm create 999 .*
+  .*it has to be created first"
+	for vm in "" "--vmid 101"; do
+		# shellcheck disable=SC2086
+		metis vm generate --to pve $vm --device 86:00.0 --sysroot "$(host forum-node)"
+		refute_output --partial "qm create"
+	done
 }

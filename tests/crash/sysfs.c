@@ -12,6 +12,7 @@
  *	SYSFS_HOW=stuck    nor then, as in a driver's remove() that waits: kill(2) does nothing
  *	SYSFS_HOW=kill     its process is killed (SIGKILL) before it
  *	SYSFS_HOW=killed   its process is killed after it
+ *	SYSFS_LOCK=FILE    who locks a file makes this one first, and waits until it is gone
  *	SYSFS_HOST=DRIVER  who takes a device without driver_override
  *
  * There is no /proc of processes in a captured host: what the C library opens as
@@ -27,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -283,4 +285,17 @@ FILE *fopen(const char *path, const char *mode)
 FILE *fopen64(const char *path, const char *mode)
 {
 	return fopen(path, mode);
+}
+
+int flock(int fd, int operation)
+{
+	const char *file = getenv("SYSFS_LOCK");
+	struct stat st;
+
+	if (file && (operation & LOCK_EX)) {
+		put(file, O_CREAT, "", 0);
+		while (stat(file, &st) == 0)
+			usleep(10000);
+	}
+	return (int)syscall(SYS_flock, fd, operation);
 }
