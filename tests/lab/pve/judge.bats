@@ -66,6 +66,9 @@ fault() {
 	# It was not open before: then it proves nothing.
 	caught 'a window that' swap card.out 'window-ctrl 0x1' 'window-ctrl 0x0'
 	caught 'a window that' sed -i 's/imwr-wr-done 0x0$/imwr-wr-done 0xfee00000/' "$SPOILT/card.out"
+	caught 'without the hook' swap unhooked.out 'guest: events 0x0' 'guest: events 0x1'
+	caught 'without the hook' drop unhooked.log 'fault addr'
+	caught 'without the hook' swap unhooked.log 0x149800000 0x2000000
 	caught 'the card is reserved' drop card.out ' pid:'
 	caught 'the card is reserved' swap card.out 'reservations 0' 'reservations 1'
 	caught 'the card is reserved' drop card.qmeventd 'Finished cleanup for 101'
