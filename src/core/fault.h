@@ -3,6 +3,12 @@
  * fault.h - IOMMU faults in the kernel's log: Intel DMA remapping and interrupt remapping,
  * AMD-Vi, in the wordings of all kernels since 3.x. The lines are hostile input.
  *
+ * event.h parses the same lines, and more, for `diagnose`. The self-test keeps this one: it
+ * asks of each single line of the live kernel, as it comes, whether it is the fault that it
+ * provoked (klog.h), where event.h gives an event of two lines only once the second has come
+ * or the log has ended; and it shows the line itself as evidence, which event.h lends no
+ * longer than its sink runs. To make one of both takes a test in the lab on each IOMMU.
+ *
  * Sources of the forms: drivers/iommu/intel/dmar.c (dmar_fault_do_one()),
  * drivers/iommu/amd/iommu.c (iommu_print_event()).
  */
