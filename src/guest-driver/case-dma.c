@@ -8,6 +8,8 @@
 #include "driver.h"
 
 #define PAGES 4 /* of a list */
+/* Of each page; a guard is before and behind, because what is beside it is not ours. */
+#define PART  ((size_t)PAGE_SIZE - 2 * DMATEST_GUARD)
 
 /* A loop in memory of one kind. */
 static int loop_in(struct dmatest *test, bool coherent, size_t size,
@@ -123,7 +125,8 @@ static void put_list(struct dmatest *test, struct list *list)
 	if (list->mapped > 0)
 		dma_unmap_sg(&test->pdev->dev, list->entries, PAGES, list->direction);
 	while (list->count--)
-		dmatest_pages_put(sg_virt(&list->entries[list->count]), 0);
+		dmatest_pages_put(sg_virt(&list->entries[list->count]) - DMATEST_GUARD,
+				  0);
 }
 
 static int get_list(struct dmatest *test, struct list *list,
@@ -138,7 +141,8 @@ static int get_list(struct dmatest *test, struct list *list,
 		page = dmatest_pages_get(test, 0);
 		if (!page)
 			return -ENOMEM;
-		sg_set_buf(&list->entries[list->count], page, PAGE_SIZE);
+		dmatest_set_guards(page, PART);
+		sg_set_buf(&list->entries[list->count], page + DMATEST_GUARD, PART);
 	}
 	return 0;
 }
@@ -181,15 +185,15 @@ static int move_list(struct dmatest *test, struct list *from, struct list *to,
 	dma_addr_t bus;
 	int err;
 
-	for (at = 0; at < PAGES * PAGE_SIZE; at += size) {
+	for (at = 0; at < PAGES * PART; at += size) {
 		bus = at_list(from, at, &left);
 		size = min(left, test->transfer_max);
 		at_list(to, at, &left);
 		size = min(size, left);
 		if (!size)
 			return dmatest_fail(
-				result, "the kernel mapped %zu bytes of a list of %lu",
-				at, PAGES * PAGE_SIZE);
+				result, "the kernel mapped %zu bytes of a list of %zu",
+				at, PAGES * PART);
 		err = dmatest_move(test, true, bus, size, result);
 		if (!err)
 			err = dmatest_move(test, false, at_list(to, at, &left), size,
@@ -210,8 +214,8 @@ int dmatest_case_scattered(struct dmatest *test, struct dmatest_result *result)
 	if (!err)
 		err = get_list(test, &to, DMA_FROM_DEVICE);
 	for (i = 0; !err && i < PAGES; i++) {
-		dmatest_fill(sg_virt(&from.entries[i]), PAGE_SIZE, PATTERN_RANDOM, i + 1);
-		memset(sg_virt(&to.entries[i]), 0xa5, PAGE_SIZE);
+		dmatest_fill(sg_virt(&from.entries[i]), PART, PATTERN_RANDOM, i + 1);
+		memset(sg_virt(&to.entries[i]), 0xa5, PART);
 	}
 	if (!err)
 		err = map_list(test, &from, result);
@@ -223,11 +227,19 @@ int dmatest_case_scattered(struct dmatest *test, struct dmatest_result *result)
 	}
 	if (to.mapped > 0)
 		dma_sync_sg_for_cpu(&test->pdev->dev, to.entries, PAGES, DMA_FROM_DEVICE);
-	for (i = 0; !err && i < PAGES; i++)
-		if (memcmp(sg_virt(&from.entries[i]), sg_virt(&to.entries[i]), PAGE_SIZE))
+	for (i = 0; !err && i < PAGES; i++) {
+		void *data = sg_virt(&to.entries[i]);
+
+		if (memcmp(sg_virt(&from.entries[i]), data, PART))
 			err = dmatest_fail(result,
 					   "page %u of a list came back with other data",
 					   i);
+		else if (!dmatest_guards_hold(data - DMATEST_GUARD, PART))
+			err = dmatest_fail(
+				result,
+				"the device wrote to page %u of a list, and changed what is beside it too",
+				i);
+	}
 	if (!err)
 		dmatest_pass(result,
 			     "a list of %d pages each way, mapped as %d and %d pieces",

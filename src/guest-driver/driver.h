@@ -261,6 +261,9 @@ int dmatest_recover(struct dmatest *test);
 /* Until the transfer is over. 1: it is; 0: not in time; -EIO: WHY; or as dmatest_over(). */
 int dmatest_poll(struct dmatest *test, const char **why);
 void dmatest_sample(struct dmatest *test, u64 ns, size_t bytes);
+/* A guard, SIZE bytes, and a guard again. */
+void dmatest_set_guards(void *memory, size_t size);
+bool dmatest_guards_hold(const void *memory, size_t size);
 /* Compares, guards too. WHAT: who should have written it. */
 int dmatest_compare(struct dmatest_buffer *buffer, const void *want, const char *what,
 		    struct dmatest_result *result);

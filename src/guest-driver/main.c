@@ -20,6 +20,11 @@ module_param(fail_alloc, int, 0600);
 MODULE_PARM_DESC(fail_alloc,
 		 "for tests of this module: the Nth allocation from now on fails");
 
+static unsigned int dma_bits;
+module_param(dma_bits, uint, 0644);
+MODULE_PARM_DESC(dma_bits,
+		 "address bits of what is bound from now on; 0: what its engine knows");
+
 bool dmatest_fail_alloc(void)
 {
 	int left = READ_ONCE(fail_alloc);
@@ -109,6 +114,9 @@ static int set_up(struct dmatest *test)
 	err = test->engine->probe(test);
 	if (err)
 		return err;
+	/* Of edu nobody can read it: its property dma_mask. */
+	if (dma_bits)
+		test->address_bits = clamp(dma_bits, 16u, 64u);
 	err = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(test->address_bits));
 	if (err) {
 		pci_err(pdev,
