@@ -13,8 +13,9 @@
 
 /*
  * Where a device has few address bits, from a zone that lies low enough: without an IOMMU
- * nothing else can be mapped, and the kernel would bounce it, or warn. With one it
- * does no harm.
+ * nothing else can be mapped, and the kernel would bounce it, or warn. With one it does no
+ * harm. Nothing is lower than the last zone, of 24 bits; fewer are accepted at bind only
+ * where an IOMMU translates, and then it does not matter.
  */
 void *dmatest_pages_get(struct dmatest *test, unsigned int order)
 {
@@ -29,7 +30,8 @@ void *dmatest_pages_get(struct dmatest *test, unsigned int order)
 		unsigned long memory =
 			__get_free_pages(GFP_KERNEL | zones[i] | QUIET, order);
 
-		if (memory && virt_to_phys((void *)memory) + size - 1 <= mask)
+		if (memory && (zones[i] == GFP_DMA ||
+			       virt_to_phys((void *)memory) + size - 1 <= mask))
 			return (void *)memory;
 		if (memory)
 			free_pages(memory, order);

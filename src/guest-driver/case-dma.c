@@ -178,26 +178,41 @@ static dma_addr_t at_list(struct list *list, size_t at, size_t *left)
 	return 0;
 }
 
+/* One piece, of one page of FROM: its data is in the device, and comes back to TO. */
+static int move_piece(struct dmatest *test, struct list *from, struct list *to, size_t at,
+		      size_t size, struct dmatest_result *result)
+{
+	void *data = sg_virt(&from->entries[at / PART]) + at % PART;
+	size_t left, wrong;
+	int err;
+
+	err = dmatest_move(test, true, at_list(from, at, &left), size, result);
+	if (err)
+		return err;
+	if (test->engine->check && !test->engine->check(test, data, size, &wrong))
+		return dmatest_fail(
+			result, "byte %zu of page %zu of a list is another in the device",
+			at % PART + wrong, at / PART);
+	return dmatest_move(test, false, at_list(to, at, &left), size, result);
+}
+
 static int move_list(struct dmatest *test, struct list *from, struct list *to,
 		     struct dmatest_result *result)
 {
 	size_t at, size, left;
-	dma_addr_t bus;
 	int err;
 
 	for (at = 0; at < PAGES * PART; at += size) {
-		bus = at_list(from, at, &left);
-		size = min(left, test->transfer_max);
+		size = min(PART - at % PART, test->transfer_max);
+		at_list(from, at, &left);
+		size = min(size, left);
 		at_list(to, at, &left);
 		size = min(size, left);
 		if (!size)
 			return dmatest_fail(
 				result, "the kernel mapped %zu bytes of a list of %zu",
 				at, PAGES * PART);
-		err = dmatest_move(test, true, bus, size, result);
-		if (!err)
-			err = dmatest_move(test, false, at_list(to, at, &left), size,
-					   result);
+		err = move_piece(test, from, to, at, size, result);
 		if (err)
 			return err;
 	}

@@ -136,3 +136,45 @@ void metis_restore(struct dmatest *test, const struct metis *card, const u32 *wo
 	for (at = 0; at < size; at += 4)
 		iowrite32(words[at / 4], test->bar[METIS_BAR_MEMORY] + card->area + at);
 }
+
+int metis_memory_works(struct dmatest *test, const struct metis *card)
+{
+	static const u32 words[] = { 0x5a5aa5a5, 0xa5a55a5a };
+	unsigned int i;
+	u32 got;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		metis_restore(test, card, &words[i], sizeof(words[i]));
+		metis_save(test, card, &got, sizeof(got));
+		if (got == words[i])
+			continue;
+		pci_err(test->pdev,
+			"its memory does not keep what is written: 0x%08x became 0x%08x\n",
+			words[i], got);
+		return got == METIS_ONES ? -ENODEV : -EIO;
+	}
+	return 0;
+}
+
+bool metis_message(struct dmatest *test, unsigned int n, u64 *address, u32 *data)
+{
+	struct pci_dev *pdev = test->pdev;
+	int at = pdev->msi_cap;
+	u32 low, high = 0;
+	u16 flags, word;
+
+	if (!pdev->msi_enabled || !at)
+		return false;
+	pci_read_config_word(pdev, at + PCI_MSI_FLAGS, &flags);
+	pci_read_config_dword(pdev, at + PCI_MSI_ADDRESS_LO, &low);
+	if (flags & PCI_MSI_FLAGS_64BIT) {
+		pci_read_config_dword(pdev, at + PCI_MSI_ADDRESS_HI, &high);
+		pci_read_config_word(pdev, at + PCI_MSI_DATA_64, &word);
+	} else {
+		pci_read_config_word(pdev, at + PCI_MSI_DATA_32, &word);
+	}
+	*address = (u64)high << 32 | low;
+	/* The low bits of the data are the vector's (PCI Local Bus 3.0, 6.8.1.3). */
+	*data = word + n;
+	return true;
+}

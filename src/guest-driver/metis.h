@@ -40,4 +40,9 @@ void metis_save(struct dmatest *test, const struct metis *card, u32 *words, size
 void metis_restore(struct dmatest *test, const struct metis *card, const u32 *words,
 		   size_t size);
 
+/* Whether the window and the memory behind it keep what is written. */
+int metis_memory_works(struct dmatest *test, const struct metis *card);
+/* That of vector N, as this kernel has put it into the MSI capability. False: no MSI. */
+bool metis_message(struct dmatest *test, unsigned int n, u64 *address, u32 *data);
+
 #endif

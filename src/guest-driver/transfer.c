@@ -122,8 +122,10 @@ int dmatest_move(struct dmatest *test, bool read, dma_addr_t bus, size_t size,
 		dmatest_add(result, KEY_BYTES, size);
 		return 0;
 	}
-	if (err && err != -EIO)
+	if (err && err != -EIO) {
+		dmatest_recover(test);
 		return err;
+	}
 	if (err)
 		dmatest_fail(
 			result,
