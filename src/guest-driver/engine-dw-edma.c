@@ -197,30 +197,6 @@ static unsigned int vector(struct dmatest *test, bool read)
 
 /* --- transfers --- */
 
-/* Reads only: of a write that was refused the card never hears. */
-static const char *why_halted(struct dmatest *test)
-{
-	u32 low = 0, high = 0;
-
-	if (card_of(test)->reads) {
-		low = get(test, DW_EDMA_READ_ERR_STATUS_LOW);
-		high = get(test, DW_EDMA_READ_ERR_STATUS_HI);
-	} else {
-		low = get(test, DW_EDMA_WRITE_ERR_STATUS);
-	}
-	if (high & DW_EDMA_ERR_UNSUPPORTED(METIS_CHANNEL))
-		return "the host answered Unsupported Request";
-	if (high & DW_EDMA_ERR_ABORT(METIS_CHANNEL))
-		return "the host answered Completer Abort";
-	if (high & DW_EDMA_ERR_TIMEOUT(METIS_CHANNEL))
-		return "the host's answer did not come in time";
-	if (high & DW_EDMA_ERR_POISON(METIS_CHANNEL))
-		return "the host's answer was poisoned";
-	if (low & DW_EDMA_ERR_LOCAL(METIS_CHANNEL))
-		return "its own memory refused";
-	return "it does not say why";
-}
-
 static int poll(struct dmatest *test, const char **why)
 {
 	struct metis *card = card_of(test);
@@ -233,7 +209,7 @@ static int poll(struct dmatest *test, const char **why)
 	case DW_EDMA_CS_STOPPED:
 		return 1;
 	case DW_EDMA_CS_HALTED:
-		*why = why_halted(test);
+		*why = metis_why_halted(test, card->reads);
 		return -EIO;
 	case DW_EDMA_CS_IDLE:
 		if (ktime_us_delta(ktime_get(), card->rung) < RING_US)

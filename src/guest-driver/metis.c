@@ -16,6 +16,11 @@ static u32 get(struct dmatest *test, size_t offset)
 	return ioread32(test->bar[METIS_BAR_MEMORY] + offset);
 }
 
+static u32 dma(struct dmatest *test, size_t offset)
+{
+	return ioread32(test->bar[METIS_BAR_DMA] + offset);
+}
+
 /* The card takes no wider access. */
 static u64 get64(struct dmatest *test, size_t offset)
 {
@@ -109,7 +114,7 @@ int metis_find(struct dmatest *test, struct metis *card)
 	err = wait_ready(test);
 	if (err)
 		return err;
-	ctrl = ioread32(test->bar[METIS_BAR_DMA] + DW_EDMA_CTRL);
+	ctrl = dma(test, DW_EDMA_CTRL);
 	if (ctrl == METIS_ONES || DW_EDMA_CTRL_WRITE_CHANNELS(ctrl) <= METIS_CHANNEL ||
 	    DW_EDMA_CTRL_READ_CHANNELS(ctrl) <= METIS_CHANNEL) {
 		pci_err(test->pdev, "its DMA block is none that is known: 0x%08x\n",
@@ -177,4 +182,27 @@ bool metis_message(struct dmatest *test, unsigned int n, u64 *address, u32 *data
 	/* The low bits of the data are the vector's (PCI Local Bus 3.0, 6.8.1.3). */
 	*data = word + n;
 	return true;
+}
+
+const char *metis_why_halted(struct dmatest *test, bool read)
+{
+	u32 low = 0, high = 0;
+
+	if (read) {
+		low = dma(test, DW_EDMA_READ_ERR_STATUS_LOW);
+		high = dma(test, DW_EDMA_READ_ERR_STATUS_HI);
+	} else {
+		low = dma(test, DW_EDMA_WRITE_ERR_STATUS);
+	}
+	if (high & DW_EDMA_ERR_UNSUPPORTED(METIS_CHANNEL))
+		return "the host answered Unsupported Request";
+	if (high & DW_EDMA_ERR_ABORT(METIS_CHANNEL))
+		return "the host answered Completer Abort";
+	if (high & DW_EDMA_ERR_TIMEOUT(METIS_CHANNEL))
+		return "the host's answer did not come in time";
+	if (high & DW_EDMA_ERR_POISON(METIS_CHANNEL))
+		return "the host's answer was poisoned";
+	if (low & DW_EDMA_ERR_LOCAL(METIS_CHANNEL))
+		return "its own memory refused";
+	return "it does not say why";
 }

@@ -40,6 +40,8 @@ void metis_save(struct dmatest *test, const struct metis *card, u32 *words, size
 void metis_restore(struct dmatest *test, const struct metis *card, const u32 *words,
 		   size_t size);
 
+/* Why a channel was aborted. Reads only: of a write that was refused the card never hears. */
+const char *metis_why_halted(struct dmatest *test, bool read);
 /* Whether the window and the memory behind it keep what is written. */
 int metis_memory_works(struct dmatest *test, const struct metis *card);
 /* That of vector N, as this kernel has put it into the MSI capability. False: no MSI. */

@@ -57,6 +57,16 @@ apt_kernel() {
 	[ -n "$found" ] && printf '%s\n' "$found"
 }
 
+# apt_headers: the same, where only the headers have a name that does not change: the lists of a newer release, whose kernels are signed.
+apt_headers() {
+	local release
+	release=$(apt-cache "${apt_options[@]}" show --no-all-versions linux-headers-amd64 2>/dev/null |
+		sed -n 's/^Depends: .*linux-headers-\([^ ,]*\)-amd64.*/\1-amd64/p' | head -n 1)
+	[ -n "$release" ] || return
+	printf 'linux-image-%s %s\n' "$release" "$(apt-cache "${apt_options[@]}" show --no-all-versions "linux-headers-$release" |
+		sed -n 's/^Version: //p' | head -n 1)"
+}
+
 # apt_unpack PACKAGE VERSION DIR: downloads and unpacks, runs none of the package's scripts.
 apt_unpack() {
 	local dir=$3/deb

@@ -101,3 +101,5 @@ load_variant() {
 . "$LAB_DIR/lib/guest.sh"
 # shellcheck source-path=SCRIPTDIR/..
 . "$LAB_DIR/lib/pve.sh"
+# shellcheck source-path=SCRIPTDIR/..
+. "$LAB_DIR/lib/guest-driver.sh"
