@@ -45,14 +45,14 @@ static const struct mp_case cases[] = {
 G_STATIC_ASSERT(G_N_ELEMENTS(cases) == G_N_ELEMENTS(names));
 
 /* In the order of cases[]: what a failure means inside of a VM, and what to do. */
-#define REMEDY_DATA                                                                          \
-	"Data does not get through. Look at the host's kernel log for IOMMU faults of this " \
-	"card ('metis-passthrough diagnose' there), and at its memory map here "             \
-	"('metis-passthrough guest check')."
-#define REMEDY_IRQ                                                                           \
-	"Interrupts do not get through. If the data cases pass, let the card's driver poll " \
-	"('metis-passthrough guest apply' writes its options) and look on the host for "     \
-	"blocked interrupts ('metis-passthrough diagnose')."
+#define REMEDY_DATA                                                                      \
+	"Data does not get through. Look on the host for IOMMU faults of this card "     \
+	"('metis-passthrough diagnose' there): they name the address that was blocked."
+#define REMEDY_IRQ                                                                         \
+	"Interrupts do not get through. If the data cases pass, let the card's driver "    \
+	"poll (of a Metis: options metis dma_poll=1, in the file that 'metis-passthrough " \
+	"vm generate' shows for the guest), and look on the host for blocked interrupts "  \
+	"('metis-passthrough diagnose' there)."
 static const char *const remedies[] = {
 	REMEDY_DATA,
 	REMEDY_DATA,
@@ -60,9 +60,8 @@ static const char *const remedies[] = {
 	REMEDY_DATA,
 	REMEDY_DATA,
 	REMEDY_DATA,
-	"Memory of the VM above 4 GiB is out of the device's reach: look on the host for "
-	"IOMMU faults at such addresses, and at the VM's memory map here "
-	"('metis-passthrough guest check').",
+	"Memory of the VM above 4 GiB is out of the device's reach: look on the host for IOMMU "
+	"faults at such addresses ('metis-passthrough diagnose' there).",
 	REMEDY_IRQ,
 	REMEDY_IRQ,
 	"The device goes on by itself: unbind it, and have the host reset it before anybody "

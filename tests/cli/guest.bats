@@ -129,7 +129,7 @@ in_guest() {
 	in_guest 1 selftest --guest --device $BDF --format json
 	assert_json .verdict failed
 	assert_json '.results[] | select(.verdict == "fail") | .case' irq-polling
-	assert_json '.results[] | select(.verdict == "fail") | .remedy | test("guest apply")' true
+	assert_json '.results[] | select(.verdict == "fail") | .remedy | test("dma_poll=1")' true
 	assert_json .summary.skip 1
 }
 

@@ -76,7 +76,7 @@ static void test_results(void **state)
 	assert_null(r->remedy);
 	r = results->pdata[1];
 	assert_int_equal(r->verdict, MP_CASE_FAIL);
-	assert_non_null(strstr(r->remedy, "guest apply"));
+	assert_non_null(strstr(r->remedy, "dma_poll=1"));
 	assert_int_equal(r->evidence->len, 1);
 	assert_string_equal(((struct mp_evidence *)r->evidence->pdata[0])->value,
 		"32 vectors were tried, 1 arrived");
