@@ -135,7 +135,7 @@ runs() {
 	metis hook 209 pre-start --sysroot "$TREE"
 	runs 4711 101
 	metis 1 hook 209 pre-start --sysroot "$TREE"
-	refused "0000:86:00.0 is held by another: held by VM 101, which runs (pid 4711)"
+	refused "0000:86:00.0 is not free: held by VM 101, which runs (pid 4711)"
 	# Its own reservation is no reason: PVE refuses to start what runs.
 	metis hook 101 pre-start --sysroot "$TREE"
 	# Not in the reservations: its configuration tells.

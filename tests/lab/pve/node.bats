@@ -128,7 +128,7 @@ counters() {
 	worked second second.guest
 	[ "$(sed -n 's/^node: jobs right \([0-9]*\) wrong 0$/\1/p' "$LAB_OUT/second.out")" -ge 3 ]
 	run cat "$LAB_OUT/second.hook"
-	assert_line --partial "VM 103 is not started: $CARD is held by"
+	assert_line --partial "VM 103 is not started: $CARD is not free: held by VM 101, which runs"
 	assert_line --partial 'hookscript error for 103 on pre-start'
 	run cat "$LAB_OUT/second.pve"
 	assert_output "PCI device '$CARD' already in use by VMID '101'"
