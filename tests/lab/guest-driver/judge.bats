@@ -34,8 +34,8 @@ add() {
 	caught "node's kernel" add build-node/log 'main.c:1: warning: unused'
 	caught "node's kernel" write build-node/rc 2
 	caught '6.12' write build-other/release 6.1.0
-	caught 'newest' add build-newest/log 'main.c:1: error: gone'
-	caught 'newest' write build-newest/release 6.1.0
+	caught 'newest one' add build-newest/log 'main.c:1: error: gone'
+	caught 'newest one' write build-newest/release 6.1.0
 	caught 'checkpatch' write checkpatch.log 'main.c:1: WARNING:LONG_LINE: too long'
 	caught 'checkpatch' rm "$SPOILT/checkpatch.version"
 }
@@ -61,7 +61,7 @@ add() {
 @test "judge: settings and rounds that are taken otherwise are seen" {
 	caught 'out of range' swap settings.out 'bytes=3 1' 'bytes=3 0'
 	caught 'out of range' swap settings.out '^4096$' '3'
-	caught 'asked for' swap glob.out 'dma-write pass' 'dma-coherent pass'
+	caught 'with the bytes' swap glob.out 'dma-write pass' 'dma-coherent pass'
 	caught 'many rounds' swap rounds.out '^30 quiet pass' '29 quiet pass'
 	caught 'many rounds' swap rounds-failed.out '^1 irq-polling fail' '1 irq-polling pass'
 	caught 'many rounds' sed -i '$d' "$SPOILT/rounds.out"
