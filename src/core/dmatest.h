@@ -14,13 +14,15 @@
  *   run         write  "1" runs them, and returns when they are over: success means that they
  *                      ran, not that they passed. EBUSY: one is running. EINTR: the writer was
  *                      killed, and the device is quiet again. ENODEV: it is gone. ETIMEDOUT:
- *                      the whole took longer than DMATEST_RUN_MS.
+ *                      the whole took longer than DMATEST_RUN_MS. ENOMEM: no memory for a
+ *                      case. EIO: the device cannot be brought up, or did not come back.
  *   state       read   "idle", "running CASE", "done", "interrupted", "dead" (the device came
  *                      back from no abort: only a new bind helps)
  *   results     read   a line for each case of each round, of the last run, in this form:
  *                      ROUND CASE VERDICT [KEY=NUMBER...] -- SENTENCE
  *                      VERDICT: "pass", "fail", "skip". Keys: the DMATEST_KEYS. A last line
- *                      "truncated" where a page was too small for all of them.
+ *                      "truncated" where a page was too small for all of them; what passed goes
+ *                      first then, the oldest of it.
  *
  * Values out of range are EINVAL, and change nothing; while a run is going on, EBUSY. All
  * numbers are decimal. A sentence has printable ASCII only and no line end.
