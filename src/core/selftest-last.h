@@ -10,7 +10,7 @@
 #include "core/journal.h"
 #include "core/settings.h"
 
-#define MP_PATH_SELFTEST MP_PATH_JOURNAL "/selftest"
+#define MP_PATH_SELFTEST      MP_PATH_JOURNAL "/selftest"
 /* Of a test inside of a VM: "vm-101-0000:01:00.0.json", with the guest's address. */
 #define MP_SELFTEST_VM_PREFIX "vm-"
 

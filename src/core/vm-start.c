@@ -408,8 +408,8 @@ static void judge_line(struct judge *j, const struct mp_hostpci *line)
 		g_free(last);
 		last = holder;
 		if (!line->mapping)
-			refuse(j, "%s is not free: %s; stop that VM first",
-				device->bdf, holder);
+			refuse(j, "%s is not free: %s; stop that VM first", device->bdf,
+				holder);
 	}
 	/* By a mapping the VM gets one that is free. */
 	if (line->mapping && held && held == line->devices->len)
