@@ -34,8 +34,10 @@ catches() {
 
 # follow OPTION...: begins, and is at the end of the log when this returns.
 follow() {
+	# Who runs the tests may have SIGHUP ignored (nohup), which the program would keep.
 	# shellcheck disable=SC2016 # the inner shell's
-	unshare --mount --propagation private sh -euc 'mount --bind "$1" /dev/kmsg; shift; exec "$@"' - "$kmsg" \
+	env --default-signal=HUP \
+		unshare --mount --propagation private sh -euc 'mount --bind "$1" /dev/kmsg; shift; exec "$@"' - "$kmsg" \
 		"$METIS" diagnose --follow --color never "$@" >"$out" 2>"$err" 3>&- &
 	pid=$!
 	holds catches 2
@@ -61,10 +63,16 @@ record() {
 	holds has_read
 }
 
+# has_ended: it is gone, or waits for nothing but us.
+has_ended() {
+	[[ $(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null) == [ZX] ]] || [ ! -e "/proc/$pid" ]
+}
+
 # ends SIGNAL CODE: with that exit code.
 ends() {
 	local code=0
 	kill -"$1" "$pid"
+	holds has_ended
 	wait "$pid" || code=$?
 	pid=
 	assert_equal "$code" "$2"
