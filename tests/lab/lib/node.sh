@@ -77,17 +77,25 @@ node_payload() {
 	rm -rf "$root"
 }
 
+# node_emulator: the QEMU that the variant wants.
+node_emulator() {
+	local dir
+	# shellcheck disable=SC2154 # from the variant
+	case $emulator in
+	debian) printf 'qemu-system-x86_64\n' ;;
+	metis) dir=$(qemu_metis) && printf '%s/qemu\n' "$dir" ;;
+	metis-asan) dir=$(qemu_metis asan) && printf '%s/qemu\n' "$dir" ;;
+	*) die "no such emulator: $emulator" ;;
+	esac
+}
+
 # node_qemu DIR KERNEL INITRD: the array qemu, for the variant that load_variant read. Disks are files in DIR.
 # tsc=unstable: where the machine is busy, the kernel may take the emulated TSC for a hundred times slower than it is, and the node's
 # time then runs as much too fast, until its watchdog sees it.
 # The card under test is edu at 00:05.0; the NVMe is the neighbour behind a root port; the variant may have more.
 node_qemu() {
-	local program=qemu-system-x86_64
-	# shellcheck disable=SC2154 # from the variant
-	case $emulator in
-	metis) program=$(qemu_metis)/qemu || exit ;;
-	metis-asan) program=$(qemu_metis asan)/qemu || exit ;;
-	esac
+	local program
+	program=$(node_emulator) || exit
 	truncate -s 64M "$1/out.raw"
 	truncate -s 16M "$1/nvme.raw"
 	# shellcheck disable=SC2034 # for the caller
