@@ -37,11 +37,12 @@ struct phase {
 	const char *failure; /* what becomes of the VM, for messages */
 };
 
-/* Proxmox VE's (PVE::GuestHelpers); of the others nothing is wanted. */
+/* Proxmox VE's (PVE::GuestHelpers). */
 static const struct phase phases[] = {
 	{ "pre-start", mp_hook_pre_start, "is not started" },
 	{ "post-start", mp_hook_post_start,
 		"runs, but its cards could not be looked at" },
+	{ "pre-stop", mp_hook_pre_stop, "is stopped, but its self-test was not ended" },
 	{ "post-stop", mp_hook_post_stop, "is not cleaned up after its stop" },
 };
 
@@ -203,13 +204,10 @@ static int run_in_time(const struct phase *phase, const char *vmid, GError **err
  * have mistyped one by hand. */
 static void tell_unknown(const char *phase)
 {
-	static const char *const idle[] = { "post-start", "pre-stop", NULL };
-
-	if (!g_strv_contains(idle, phase))
-		fprintf(stderr,
-			"metis-passthrough: phase '%s' is not known (there are: pre-start, "
-			"post-start, pre-stop, post-stop): nothing is done\n",
-			phase);
+	fprintf(stderr,
+		"metis-passthrough: phase '%s' is not known (there are: pre-start, "
+		"post-start, pre-stop, post-stop): nothing is done\n",
+		phase);
 }
 
 static int run(int argc G_GNUC_UNUSED, char **argv, GError **error)
@@ -251,11 +249,12 @@ const struct mp_cmd mp_cmd_hook = {
 		"write into memory of others is refused. What is done is told on standard error. "
 		"A card with driver=keep, or one that another VM holds, is left alone.\n\n"
 		"Services of config.yaml are stopped before that. In the phase post-start a card "
-		"that the VM does not have is told. In the phase post-stop what the IOMMU blocked "
+		"that the VM does not have is told, and with guest_selftest: run in config.yaml "
+		"'selftest --vm' is begun in the background; pre-stop ends it. In the phase post-stop what the IOMMU blocked "
 		"since the start is told, and such a card is made silent again, and stays with "
 		"vfio-pci; with after_stop: host in config.yaml each card goes back to the "
 		"host's driver, and the services are started. Exit code 1 says that this is not "
-		"so. In the phase pre-stop nothing is done. With --sysroot nothing is changed, in no phase. What takes longer than half a "
+		"so. With --sysroot nothing is changed, in no phase. What takes longer than half a "
 		"minute to look, or two and a half for one action, is given up: it hangs.",
 	.run = run,
 };

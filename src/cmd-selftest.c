@@ -21,7 +21,7 @@
 static struct mp_choose_options opt_choose;
 static char *opt_engine, *opt_case, *opt_bytes, *opt_format, *opt_color, *opt_way;
 static char **opt_force;
-static int opt_rounds = 1, opt_timeout;
+static int opt_rounds = 1, opt_timeout, opt_wait;
 static char *opt_vm;
 static gboolean opt_guest, opt_no_isolation, opt_list_cases, opt_verbose;
 
@@ -50,6 +50,9 @@ static const GOptionEntry options[] = {
 		"VMID" },
 	{ "timeout", 't', 0, G_OPTION_ARG_INT, &opt_timeout,
 		"with --guest: end each device's test after so many seconds; with --vm: 600",
+		"SECONDS" },
+	{ "wait", 0, 0, G_OPTION_ARG_INT, &opt_wait,
+		"with --vm: wait so many seconds until the guest agent answers (0)",
 		"SECONDS" },
 	{ "way", 'w', 0, G_OPTION_ARG_STRING, &opt_way,
 		"how VFIO is entered: group, cdev (default: auto, which is group if there is "
@@ -158,6 +161,15 @@ static bool take_options(struct mp_testing *testing, GError **error)
 	if (opt_timeout < 0 || opt_timeout > TIMEOUT_MAX) {
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
 			"--timeout %d: 1 to %d seconds", opt_timeout, TIMEOUT_MAX);
+		return false;
+	}
+	if (opt_wait && !opt_vm) {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "--wait: only with --vm");
+		return false;
+	}
+	if (opt_wait < 0 || opt_wait > TIMEOUT_MAX) {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "--wait %d: 0 to %d seconds",
+			opt_wait, TIMEOUT_MAX);
 		return false;
 	}
 	if (opt_rounds < 1 || opt_rounds > ROUNDS_MAX) {
@@ -339,6 +351,7 @@ static int in_vm(const struct mp_testing *testing, const struct mp_render_ops *o
 		.device = opt_choose.devices ? opt_choose.devices[0] : NULL,
 		.profile = opt_choose.profile,
 		.way = opt_way,
+		.wait = (unsigned)opt_wait,
 		.ops = ops,
 		.style = style,
 	};

@@ -10,6 +10,7 @@
 #include "core/pci.h"
 #include "core/promise.h"
 #include "core/selftest-last.h"
+#include "core/selftest-vm.h"
 #include "core/setup.h"
 
 static char *opt_sysroot, *opt_format, *opt_color;
@@ -71,6 +72,28 @@ static void add_selftest(GPtrArray *findings, const struct mp_host *host,
 	g_ptr_array_add(findings, finding);
 }
 
+/* Told where it is wanted, or was run. */
+static void add_guest_selftest(
+	GPtrArray *findings, const struct mp_host *host, const struct mp_config *config)
+{
+	const struct mp_selftest_vm *last = mp_selftest_vm(host, config->vm);
+	g_autofree char *subject = g_strdup_printf("VM %s", config->vm);
+	enum mp_severity severity;
+	g_autofree char *text = mp_selftest_vm_judge(host, config, config->vm, &severity);
+	struct mp_finding *finding;
+
+	if (severity == MP_SKIP)
+		return;
+	finding = mp_finding_new(MP_STATUS_SELFTEST,
+		severity == MP_PASS ? MP_PASS : MP_WARN, subject, "%s", text);
+	if (last)
+		mp_finding_fact(finding, &last->verdict);
+	if (severity != MP_PASS)
+		mp_finding_remedy(
+			finding, "metis-passthrough selftest --vm %s", config->vm);
+	g_ptr_array_add(findings, finding);
+}
+
 /* A card that is gone is told by its pin. */
 static void add_selftests(
 	GPtrArray *findings, const struct mp_host *host, struct mp_root *root)
@@ -92,6 +115,8 @@ static void add_selftests(
 		if (device)
 			add_selftest(findings, host, config, device);
 	}
+	if (config->vm)
+		add_guest_selftest(findings, host, config);
 }
 
 /* PROMISES: whether there were any. */

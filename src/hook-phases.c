@@ -6,8 +6,10 @@
 #include "core/selftest-last.h"
 #include "core/vm-note.h"
 #include "core/vm-start.h"
+#include "guest/single.h"
 #include "hook-cards.h"
 #include "hook-phases.h"
+#include "hook-selftest.h"
 #include "hook-services.h"
 
 struct work {
@@ -224,6 +226,8 @@ int mp_hook_post_start(struct mp_root *root, const char *vmid, GError **error)
 {
 	g_auto(mp_hook_work) work = { NULL };
 	g_autoptr(GPtrArray) cards = NULL;
+	GError *problem = NULL;
+	guint given = 0;
 
 	if (!load(&work, root, vmid, false, error))
 		return MP_EXIT_FAILURE;
@@ -234,17 +238,35 @@ int mp_hook_post_start(struct mp_root *root, const char *vmid, GError **error)
 		const struct mp_pci *device = cards->pdata[i];
 		g_autofree char *line = NULL;
 
-		if (mp_fact_is(&device->driver, MP_DRIVER_VFIO))
+		if (mp_fact_is(&device->driver, MP_DRIVER_VFIO)) {
+			given++;
 			continue;
+		}
 		line = g_strdup_printf("%s: warning: it is not with " MP_DRIVER_VFIO
 				       ", so VM %s does not have it",
 			device->bdf, work.vm->id);
 		mp_hook_say(NULL, line);
 	}
+	if (given && work.host->live && !g_strcmp0(work.config->guest_selftest, "run") &&
+		!mp_hook_start_selftest(work.vm->id, &problem))
+		warn("there is no self-test in the guest", problem);
 	return MP_EXIT_OK;
 }
 
 /* --- it is gone --- */
+
+/* What tests the card is in the way of a shutdown. */
+static void end_selftest(struct mp_root *root, const char *vmid)
+{
+	if (mp_root_is_live(root) && mp_single_end(vmid))
+		mp_hook_say(NULL, "the self-test in the guest is ended");
+}
+
+int mp_hook_pre_stop(struct mp_root *root, const char *vmid, GError **error G_GNUC_UNUSED)
+{
+	end_selftest(root, vmid);
+	return MP_EXIT_OK;
+}
 
 static void tell_faults(
 	const struct mp_vm_note *note, struct mp_root *root, const struct mp_vm *vm)
@@ -285,6 +307,7 @@ int mp_hook_post_stop(struct mp_root *root, const char *vmid, GError **error)
 	g_autoptr(mp_target) target = NULL;
 	GError *problem = NULL;
 
+	end_selftest(root, vmid);
 	if (!load(&work, root, vmid, true, error))
 		return MP_EXIT_FAILURE;
 	if (!work.vm)

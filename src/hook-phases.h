@@ -12,6 +12,7 @@
 /* Each returns an exit code; an error says why it is not 0, where nothing was told yet. */
 int mp_hook_pre_start(struct mp_root *root, const char *vmid, GError **error);
 int mp_hook_post_start(struct mp_root *root, const char *vmid, GError **error);
+int mp_hook_pre_stop(struct mp_root *root, const char *vmid, GError **error);
 int mp_hook_post_stop(struct mp_root *root, const char *vmid, GError **error);
 
 #endif

@@ -6,15 +6,22 @@
 
 #include "core/pci.h"
 #include "core/selftest-last.h"
+#include "core/selftest-vm.h"
+#include "core/vm.h"
 #include "guest/agent.h"
 #include "guest/report.h"
+#include "guest/single.h"
 #include "interrupt.h"
 #include "testing.h"
 
 /* The guest ends its test in the time; this is for building the module and giving the device
  * back, and for the agent. */
-#define GRACE_SECONDS 60
-#define SAID_MAX      400 /* of what the guest says, in a message */
+#define GRACE_SECONDS  60
+/* The agent is asked after a second, two, four, ... qm takes half a second of a CPU. */
+#define WAIT_PAUSE_MAX (10 * G_TIME_SPAN_SECOND)
+#define WAIT_STEP      200000 /* microseconds: to be ended soon */
+#define SINGLE_SECONDS 120u
+#define SAID_MAX       400 /* of what the guest says, in a message */
 
 static void add(GPtrArray *words, const char *word)
 {
@@ -94,8 +101,67 @@ static int no_report(const struct mp_testing_vm *wanted, const struct mp_agent_c
 	return MP_EXIT_FAILURE;
 }
 
-static int show(const struct mp_testing_vm *wanted, const struct mp_agent_call *call,
-	struct mp_selftest_report *report, GError **error)
+/* --- how it ended, for later looks --- */
+
+/* The first case that failed, of REPORT. */
+static char *failure_of(const struct mp_selftest_report *report)
+{
+	for (guint i = 0; i < report->results->len; i++) {
+		const struct mp_case_result *result = report->results->pdata[i];
+
+		if (result->verdict == MP_CASE_FAIL)
+			return g_strdup_printf("%s: %s", result->name, result->summary);
+	}
+	return NULL;
+}
+
+static bool note_report(struct mp_target *target, const struct mp_testing_vm *wanted,
+	const struct mp_selftest_report *report, GError **error)
+{
+	g_autofree char *failure = failure_of(report);
+	const struct mp_selftest_vm_end end = {
+		.verdict = report->exit_code == MP_EXIT_OK ? MP_SELFTEST_VM_PASSED
+			   : report->failed                ? MP_SELFTEST_VM_FAILED
+							   : MP_SELFTEST_VM_NOT_RUN,
+		.device = report->device->bdf,
+		.why = failure ? failure : "it did not end well in the guest",
+	};
+
+	return mp_selftest_vm_keep(target, wanted->vmid, &end, error);
+}
+
+static bool runs(struct mp_target *target, const char *vmid)
+{
+	struct mp_root *root = mp_target_root(target);
+	g_autoptr(mp_host) host = mp_host_new(mp_root_name(root), true);
+	const struct mp_vm *vm;
+
+	mp_probe_guests(host, root);
+	vm = mp_vm_find(host, vmid, NULL);
+	return vm && vm->running;
+}
+
+/* Why there is no report. What the VM's end or the user broke off says nothing of the card, nor
+ * does a test of some cases only. */
+static void note_problem(struct mp_target *target, const struct mp_testing_vm *wanted,
+	const GError *problem)
+{
+	const struct mp_selftest_vm_end end = {
+		.verdict = MP_SELFTEST_VM_NOT_RUN,
+		.why = problem->message,
+	};
+	g_autoptr(GError) trouble = NULL;
+
+	if (wanted->testing.options.cases || mp_interrupted() ||
+		!runs(target, wanted->vmid))
+		return;
+	if (!mp_selftest_vm_keep(target, wanted->vmid, &end, &trouble))
+		fprintf(stderr, "metis-passthrough selftest: %s\n", trouble->message);
+}
+
+static int show(struct mp_target *target, const struct mp_testing_vm *wanted,
+	const struct mp_agent_call *call, struct mp_selftest_report *report,
+	GError **error)
 {
 	g_autofree char *name = NULL;
 
@@ -114,11 +180,14 @@ static int show(const struct mp_testing_vm *wanted, const struct mp_agent_call *
 		return report->exit_code;
 	name = g_strdup_printf(
 		MP_SELFTEST_VM_PREFIX "%s-%s", wanted->vmid, report->device->bdf);
-	return mp_testing_keep(report, name, error) ? report->exit_code : MP_EXIT_FAILURE;
+	return mp_testing_keep(report, name, error) &&
+			       note_report(target, wanted, report, error)
+		       ? report->exit_code
+		       : MP_EXIT_FAILURE;
 }
 
-static int take(const struct mp_testing_vm *wanted, const struct mp_agent_call *call,
-	GError **error)
+static int take(struct mp_target *target, const struct mp_testing_vm *wanted,
+	const struct mp_agent_call *call, GError **error)
 {
 	g_autoptr(mp_guest_report) guest = NULL;
 
@@ -141,12 +210,40 @@ static int take(const struct mp_testing_vm *wanted, const struct mp_agent_call *
 		.interrupted = guest->interrupted,
 	};
 
-	return show(wanted, call, &report, error);
+	return show(target, wanted, call, &report, error);
 }
 
-int mp_testing_in_vm(const struct mp_testing_vm *wanted, GError **error)
+/* --- running it --- */
+
+/* An agent that does not answer yet may do so later; one that cannot never will. */
+static bool wait_for_agent(
+	struct mp_target *target, const struct mp_testing_vm *wanted, GError **error)
 {
-	g_autoptr(mp_target) target = mp_target_open(NULL, error);
+	gint64 deadline = g_get_monotonic_time() + wanted->wait * G_TIME_SPAN_SECOND;
+	gint64 pause = G_TIME_SPAN_SECOND;
+
+	for (;;) {
+		g_autoptr(GError) problem = NULL;
+		gint64 next;
+
+		if (mp_agent_ping(target, wanted->vmid, &problem))
+			return true;
+		next = g_get_monotonic_time() + pause;
+		if (mp_interrupted() ||
+			g_error_matches(problem, MP_ERROR, MP_ERROR_NOT_FOUND) ||
+			next >= deadline) {
+			g_propagate_error(error, g_steal_pointer(&problem));
+			return false;
+		}
+		while (!mp_interrupted() && g_get_monotonic_time() < next)
+			g_usleep(WAIT_STEP);
+		pause = MIN(pause * 2, WAIT_PAUSE_MAX);
+	}
+}
+
+static int run_in_vm(
+	struct mp_target *target, const struct mp_testing_vm *wanted, GError **error)
+{
 	g_autoptr(GPtrArray) words = words_of(wanted);
 	struct mp_agent_call call = {
 		.target = target,
@@ -157,11 +254,48 @@ int mp_testing_in_vm(const struct mp_testing_vm *wanted, GError **error)
 	};
 	int code = MP_EXIT_FAILURE;
 
-	if (!target)
+	if (wanted->wait && !wait_for_agent(target, wanted, error))
+		return code;
+	if (mp_agent_exec(&call, error))
+		code = take(target, wanted, &call, error);
+	mp_agent_clear(&call);
+	return code;
+}
+
+/* One that a stop of the VM ended may need a while yet, when the VM has started again. */
+static bool begin_single(
+	struct mp_target *target, const struct mp_testing_vm *wanted, GError **error)
+{
+	gint64 deadline = g_get_monotonic_time() +
+			  MIN(wanted->wait, SINGLE_SECONDS) * G_TIME_SPAN_SECOND;
+
+	for (;;) {
+		g_autoptr(GError) problem = NULL;
+
+		if (mp_single_begin(target, wanted->vmid, &problem))
+			return true;
+		if (!g_error_matches(problem, MP_ERROR, MP_ERROR_BUSY) ||
+			g_get_monotonic_time() >= deadline) {
+			g_propagate_error(error, g_steal_pointer(&problem));
+			return false;
+		}
+		g_usleep(WAIT_STEP);
+	}
+}
+
+int mp_testing_in_vm(const struct mp_testing_vm *wanted, GError **error)
+{
+	g_autoptr(mp_target) target = mp_target_open(NULL, error);
+	GError *problem = NULL;
+	int code;
+
+	if (!target || !begin_single(target, wanted, error))
 		return MP_EXIT_FAILURE;
 	mp_interrupts_catch();
-	if (mp_agent_exec(&call, error))
-		code = take(wanted, &call, error);
-	mp_agent_clear(&call);
+	code = run_in_vm(target, wanted, &problem);
+	if (problem) {
+		note_problem(target, wanted, problem);
+		g_propagate_error(error, problem);
+	}
 	return code;
 }

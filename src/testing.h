@@ -46,11 +46,12 @@ struct mp_testing_vm {
 	const char *vmid;
 	/* As they were given, for the guest's program; or NULL. The device is the guest's address. */
 	const char *device, *profile, *way;
+	unsigned wait;                   /* seconds, until the guest agent answers */
 	const struct mp_render_ops *ops; /* NULL: show nothing */
 	const struct mp_render_style *style;
 };
 
-/* Runs it in the VM, shows and keeps what came out. Returns an enum mp_exit, as a verb does. */
+/* Runs it in the VM, once at a time, shows and keeps what came out. Returns an enum mp_exit, as a verb does. */
 int mp_testing_in_vm(const struct mp_testing_vm *wanted, GError **error);
 
 /* --- shared (testing.c) --- */

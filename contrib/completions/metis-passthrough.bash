@@ -66,7 +66,7 @@ _metis_passthrough_options() {
 	unbind) printf '%s\n' -g --group -t --timeout -h --help ;;
 	selftest)
 		printf '%s\n' -d --device -p --profile -e --engine -c --case --list-cases \
-			-n --rounds -b --bytes -g --guest --vm -t --timeout -w --way --no-isolation --force \
+			-n --rounds -b --bytes -g --guest --vm -t --timeout --wait -w --way --no-isolation --force \
 			-v --verbose -f --format --color -h --help
 		;;
 	diagnose)
@@ -82,7 +82,7 @@ _metis_passthrough_values() {
 	case $1:$2 in
 	bind:-g | bind:--group | unbind:-g | unbind:--group | selftest:-g) return 1 ;;
 	bind:--force | selftest:--force) _metis_passthrough_devices ;;
-	bind:-t | unbind:-t | *:--timeout | selftest:-t | selftest:-n | selftest:--rounds | selftest:-b | selftest:--bytes) ;;
+	bind:-t | unbind:-t | *:--timeout | selftest:--wait | selftest:-t | selftest:-n | selftest:--rounds | selftest:-b | selftest:--bytes) ;;
 	selftest:-e | selftest:--engine) printf '%s\n' dw-edma edu nvme ;;
 	selftest:-w | selftest:--way) printf '%s\n' auto group cdev module ;;
 	selftest:-c | selftest:--case) _metis_passthrough_cases "$3" ;;

@@ -8,6 +8,7 @@
 #include "core/pci.h"
 #include "core/pin.h"
 #include "core/selftest-last.h"
+#include "core/selftest-vm.h"
 
 #define DEPTH_MAX   16
 #define REPORT_MAX  MP_READ_FILE
@@ -155,6 +156,30 @@ static void probe_report(struct mp_host *host, struct mp_root *root, const char 
 	g_ptr_array_add(host->selftests->last, last);
 }
 
+/* "vm-101.last". The reports beside them are for people. */
+static void probe_vm(struct mp_host *host, struct mp_root *root, const char *name)
+{
+	g_autofree char *path = g_strdup_printf(MP_PATH_SELFTEST "/%s", name);
+	g_autofree char *source = g_strdup_printf("/%s", path);
+	g_autofree char *text = NULL;
+	g_autofree char *vmid = NULL;
+	const struct mp_selftest_vm *vm;
+	size_t size = 0, prefix = strlen(MP_SELFTEST_VM_PREFIX);
+	uint64_t number;
+	int err;
+
+	if (!g_str_has_prefix(name, MP_SELFTEST_VM_PREFIX))
+		return;
+	vmid = g_strndup(
+		name + prefix, strlen(name) - prefix - strlen(MP_SELFTEST_VM_SUFFIX));
+	if (!mp_parse_uint(vmid, 10, &number))
+		return;
+	err = mp_root_read(root, path, MP_READ_ATTR, &text, &size);
+	vm = mp_selftest_vm_parse(
+		host, vmid, source, text ? text : "", text ? size : 0, err);
+	g_ptr_array_add(host->selftests->vms, (gpointer)vm);
+}
+
 void mp_probe_selftest(struct mp_host *host, struct mp_root *root)
 {
 	struct mp_selftests *selftests = mp_host_alloc(host, sizeof(*selftests));
@@ -163,6 +188,7 @@ void mp_probe_selftest(struct mp_host *host, struct mp_root *root)
 
 	host->selftests = selftests;
 	selftests->last = mp_host_array(host);
+	selftests->vms = mp_host_array(host);
 	if (err < 0) {
 		selftests->store = mp_fact_errno(host, "/" MP_PATH_SELFTEST, err);
 		return;
@@ -170,6 +196,9 @@ void mp_probe_selftest(struct mp_host *host, struct mp_root *root)
 	for (char **name = names; *name && selftests->last->len < REPORTS_MAX; name++)
 		if (g_str_has_suffix(*name, SUFFIX))
 			probe_report(host, root, *name);
+	for (char **name = names; *name && selftests->vms->len < REPORTS_MAX; name++)
+		if (g_str_has_suffix(*name, MP_SELFTEST_VM_SUFFIX))
+			probe_vm(host, root, *name);
 	selftests->store = mp_fact_known(host, "/" MP_PATH_SELFTEST,
 		mp_host_strf(host, "%u", selftests->last->len));
 }

@@ -32,6 +32,7 @@ struct mp_selftests {
 	/* KNOWN: how many reports there are. ABSENT: none was ever kept. */
 	struct mp_fact store;
 	GPtrArray *last; /* struct mp_selftest_last */
+	GPtrArray *vms;  /* struct mp_selftest_vm: core/selftest-vm.h */
 };
 
 /* The report of the device at ADDRESS, or NULL. */

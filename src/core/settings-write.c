@@ -71,6 +71,7 @@ char *mp_config_write(const struct mp_config *config)
 	add_key(to, "", "viommu", config->viommu);
 	add_key(to, "", "selftest", config->selftest);
 	add_key(to, "", "selftest_last", config->selftest_last);
+	add_key(to, "", "guest_selftest", config->guest_selftest);
 	add_key(to, "", "after_stop", config->after_stop);
 	if (config->services && config->services->len)
 		g_string_append(to, "services:\n");

@@ -15,6 +15,7 @@ static const char *const bindings[] = { "auto", "ids", "address", NULL };
 static const char *const hugepage_sizes[] = { "2", "1024", "any", "off", NULL };
 static const char *const selftests[] = { "after-boot", "off", NULL };
 static const char *const selftest_lasts[] = { "off", "warn", "require", NULL };
+static const char *const guest_selftests[] = { "off", "run", NULL };
 static const char *const after_stops[] = { "keep", "host", NULL };
 static const char *const viommus[] = { "intel", "virtio", "off", NULL };
 
@@ -202,6 +203,8 @@ static const struct mp_yaml_shape config_shape = {
 				.words = selftests },
 			{ "selftest_last", MP_YAML_TEXT, AT(mp_config, selftest_last),
 				.words = selftest_lasts },
+			{ "guest_selftest", MP_YAML_TEXT, AT(mp_config, guest_selftest),
+				.words = guest_selftests },
 			{ "after_stop", MP_YAML_TEXT, AT(mp_config, after_stop),
 				.words = after_stops },
 			{ "services", MP_YAML_TAKES, AT(mp_config, services),
@@ -278,6 +281,7 @@ void mp_config_free(struct mp_config *config)
 	g_free(config->viommu);
 	g_free(config->selftest);
 	g_free(config->selftest_last);
+	g_free(config->guest_selftest);
 	g_free(config->after_stop);
 	g_ptr_array_unref(config->cards);
 	g_ptr_array_unref(config->services);

@@ -30,17 +30,18 @@ struct mp_waiver {
 };
 
 struct mp_config {
-	char *source;        /* path, or NULL when there is no file */
-	GPtrArray *cards;    /* struct mp_pin * */
-	char *vm;            /* VMID, or NULL */
-	char *binding;       /* "auto", "ids", "address", or NULL */
-	char *hugepages;     /* "2", "1024", "any", "off", or NULL */
-	char *viommu;        /* "intel", "virtio", "off", or NULL */
-	char *selftest;      /* "after-boot", "off", or NULL */
-	char *selftest_last; /* "off", "warn", "require", or NULL: as "warn" */
-	char *after_stop;    /* "keep", "host", or NULL: as "keep" */
-	GPtrArray *services; /* char *: units that run only while no VM has a card */
-	GPtrArray *waivers;  /* struct mp_waiver * */
+	char *source;         /* path, or NULL when there is no file */
+	GPtrArray *cards;     /* struct mp_pin * */
+	char *vm;             /* VMID, or NULL */
+	char *binding;        /* "auto", "ids", "address", or NULL */
+	char *hugepages;      /* "2", "1024", "any", "off", or NULL */
+	char *viommu;         /* "intel", "virtio", "off", or NULL */
+	char *selftest;       /* "after-boot", "off", or NULL */
+	char *selftest_last;  /* "off", "warn", "require", or NULL: as "warn" */
+	char *guest_selftest; /* "off", "run", or NULL: as "off" */
+	char *after_stop;     /* "keep", "host", or NULL: as "keep" */
+	GPtrArray *services;  /* char *: units that run only while no VM has a card */
+	GPtrArray *waivers;   /* struct mp_waiver * */
 };
 
 struct mp_config *mp_config_parse(

@@ -41,7 +41,7 @@ load helpers
 		bootloader-known cmdline-running cmdline-staged binding-config binding-effective \
 		binding-early initramfs-binding host-driver-taint memory-headroom hugepages memlock \
 		vm-config-valid vm-machine vm-hostpci vm-device-conflict vm-mapping vm-memory \
-		vm-viommu vm-cpu-address-width vm-hookscript vm-agent vm-args \
+		vm-viommu vm-cpu-address-width vm-hookscript vm-agent vm-guest-selftest vm-args \
 		card-interrupt-delivery card-host-driver-loaded card-firmware-running card-dma-vm \
 		card-window card-imwr setup-status selftest-last; do
 		grep -qx -- "$id" <<<"$ids" || fail "no check $id"

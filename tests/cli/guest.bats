@@ -62,7 +62,7 @@ teardown() {
 # the stand-ins of $BIN for the programs of /usr/sbin.
 enter_guest() {
 	BIN=$BATS_TEST_TMPDIR/bin
-	mkdir -p "$BATS_TEST_TMPDIR"/{var,src,bin}
+	mkdir -p "$BATS_TEST_TMPDIR"/{var,src,bin,run}
 	printf '#!/bin/sh\necho "modprobe: FATAL: Module $1 not found." >&2\nexit 1\n' >"$BIN/modprobe"
 	chmod +x "$BIN/modprobe"
 	# shellcheck disable=SC2016
@@ -70,6 +70,7 @@ enter_guest() {
 		mount --bind "$1" /sys
 		mount --bind "$2/var" /var/lib
 		mount --bind "$2/src" /usr/src
+		mount --bind "$2/run" /run
 		mount --bind "$2/bin" /usr/sbin
 		shift 2
 		exec "$@"' - "$SYS" "$BATS_TEST_TMPDIR")
@@ -261,7 +262,17 @@ answers() {
 		Agent error: Command guest-exec has been disabled for this instance|does not run programs
 		something else|VM 101: qm: failed with exit code 255: something else
 	EOF
-	for args in "--vm abc" "--vm 0" "--vm 101 --device x" "--vm 101 --profile ./x.yaml"; do
+	echo 'QEMU guest agent is not running' >"$AGENT/error"
+	: >"$AGENT/log"
+	in_guest 3 selftest --vm 101 --wait 4
+	[[ $stderr == *"its guest agent does not answer"* ]] || fail "$stderr"
+	[ "$(grep -c '^qm guest cmd 101 ping$' "$AGENT/log")" -ge 2 ] || fail "$(cat "$AGENT/log")"
+	# What no waiting helps against is told at once.
+	echo 'VM 101 is not running' >"$AGENT/error"
+	: >"$AGENT/log"
+	in_guest 3 selftest --vm 101 --wait 50
+	assert_equal "$(cat "$AGENT/log")" "qm guest cmd 101 ping"
+	for args in "--wait 5" "--vm 101 --wait -1" "--vm abc" "--vm 0" "--vm 101 --device x" "--vm 101 --profile ./x.yaml"; do
 		# shellcheck disable=SC2086
 		metis 2 selftest $args
 	done

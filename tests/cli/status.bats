@@ -301,6 +301,34 @@ told() {
 	metis "$2" status --sysroot "$tree"
 }
 
+# ended LINE...: how the last self-test in VM 101 ended.
+ended() {
+	mkdir -p "$tree/var/lib/metis-passthrough/selftest"
+	printf '%s\n' 'metis-passthrough selftest-vm 1' "$@" >"$tree/var/lib/metis-passthrough/selftest/vm-101.last"
+}
+
+@test "the last self-test in the configured VM is told, and is no promise" {
+	set_up_and_boot
+	local kernel
+	metis status --sysroot "$tree" --format json
+	kernel=$(jq -r .host.kernel <<<"$output")
+	ended "verdict failed" "kernel $kernel" "why dma-read: nothing arrived"
+	metis status --sysroot "$tree" --format json
+	assert_json '[.findings[] | select(.id == "status-selftest")] | length' 0
+	sed -i '/^vm:/d' "$tree$CONF"
+	printf 'vm: 101\nguest_selftest: run\n' >>"$tree$CONF"
+	set_up
+	boot 33333333-3333-3333-3333-333333333333
+	told kept 0 warn 'its last self-test in the guest failed: dma-read: nothing arrived'
+	assert_line --partial "VM 101"
+	ended "verdict passed" "kernel $kernel" "device 0000:01:00.0"
+	told kept 0 pass 'its last self-test in the guest passed on this host kernel'
+	ended "verdict not-run" "why no agent"
+	told kept 0 warn 'its last self-test in the guest came to no result: no agent'
+	rm -r "$tree/var/lib/metis-passthrough/selftest"
+	told kept 0 warn "guest_selftest is 'run', but no self-test"
+}
+
 @test "the last self-test is told, and counts only where the configuration requires it" {
 	set_up_and_boot
 	local kernel promises

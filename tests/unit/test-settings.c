@@ -32,6 +32,7 @@ static void every_key_arrives(void **state G_GNUC_UNUSED)
 		      "viommu: off\n"
 		      "selftest: after-boot\n"
 		      "selftest_last: require\n"
+		      "guest_selftest: run\n"
 		      "after_stop: host\n"
 		      "services: [metis-app.service, 'feed@1.timer']\n"
 		      "waivers:\n"
@@ -64,6 +65,7 @@ static void every_key_arrives(void **state G_GNUC_UNUSED)
 	assert_string_equal(config->viommu, "off");
 	assert_string_equal(config->selftest, "after-boot");
 	assert_string_equal(config->selftest_last, "require");
+	assert_string_equal(config->guest_selftest, "run");
 	assert_string_equal(config->after_stop, "host");
 	assert_int_equal(config->services->len, 2);
 	assert_string_equal(config->services->pdata[1], "feed@1.timer");
@@ -88,7 +90,7 @@ static void bad_files_are_refused(void **state G_GNUC_UNUSED)
 	static const char *const cases[][2] = {
 		{ "card: []\n",
 			"c.yaml:1:1: unknown key 'card'; known here: cards, vm, binding, "
-			"hugepages, viommu, selftest, selftest_last, after_stop, services, waivers" },
+			"hugepages, viommu, selftest, selftest_last, guest_selftest, after_stop, services, waivers" },
 		{ "services: [--now]\n",
 			"c.yaml:1:12: services[0]: '--now' is not the name of a service, socket "
 			"or timer such as app.service" },
@@ -168,7 +170,7 @@ static void written_and_read_back(void **state G_GNUC_UNUSED)
 		static const char base[] =
 			"cards:\n  - address: 86:00.0\n    id: 1f9d:1100\n    slot: x\n"
 			"    group_members: [86:00.0, 86:00.1]\n  - address: 3b:00.0\n"
-			"vm: 101\nbinding: ids\nviommu: intel\nselftest: off\nselftest_last: warn\nafter_stop: host\nservices: [a.service]\nwaivers:\n"
+			"vm: 101\nbinding: ids\nviommu: intel\nselftest: off\nselftest_last: warn\nguest_selftest: run\nafter_stop: host\nservices: [a.service]\nwaivers:\n"
 			"  - check: device-link\n    reason: x\n";
 		g_autoptr(mp_config) first =
 			mp_config_parse("base", base, strlen(base), NULL);

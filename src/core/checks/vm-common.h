@@ -10,6 +10,7 @@
 void mp_check_vm_config_valid(struct mp_check_ctx *ctx);
 void mp_check_vm_hookscript(struct mp_check_ctx *ctx);
 void mp_check_vm_agent(struct mp_check_ctx *ctx);
+void mp_check_vm_guest_selftest(struct mp_check_ctx *ctx);
 void mp_check_vm_args(struct mp_check_ctx *ctx);
 void mp_check_vm_hostpci(struct mp_check_ctx *ctx);
 void mp_check_vm_device_conflict(struct mp_check_ctx *ctx);

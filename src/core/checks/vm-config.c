@@ -7,6 +7,7 @@
 #include "core/checks/vm-common.h"
 #include "core/hookscript.h"
 #include "core/pci.h"
+#include "core/selftest-vm.h"
 
 /* Settings without which the card does not come, or not as meant. */
 static bool decides_passthrough(const struct mp_vm_line *line)
@@ -306,6 +307,26 @@ void mp_check_vm_agent(struct mp_check_ctx *ctx)
 	}
 	mp_finding_evidence(
 		finding, vm->source, "agent: %s", vm->agent ? vm->agent : "(not set)");
+}
+
+void mp_check_vm_guest_selftest(struct mp_check_ctx *ctx)
+{
+	const struct mp_selftest_vm *last = mp_selftest_vm(ctx->host, ctx->vm->id);
+	enum mp_severity severity;
+	g_autofree char *text =
+		mp_selftest_vm_judge(ctx->host, ctx->config, ctx->vm->id, &severity);
+	struct mp_finding *finding =
+		mp_check_say(ctx, severity, "VM %s: %s", ctx->vm->id, text);
+
+	if (last)
+		mp_finding_evidence(finding, last->verdict.source,
+			"%s, in the guest %s, on host kernel %s",
+			last->verdict.know == MP_KNOWN ? last->verdict.text : "unknown",
+			last->device ? last->device : "no device",
+			last->kernel ? last->kernel : "unknown");
+	if (severity != MP_PASS && severity != MP_SKIP)
+		mp_finding_remedy(
+			finding, "metis-passthrough selftest --vm %s", ctx->vm->id);
 }
 
 /* "-set device.hostpci0.x-no-mmap=on": is there such a device? */

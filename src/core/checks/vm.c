@@ -132,6 +132,20 @@ const struct mp_check mp_checks_vm[] = {
 		"Read from `agent:`. Whether the agent runs inside the guest is not asked. "
 		"Nothing fails without it: information only.",
 		mp_check_vm_agent },
+	{ "vm-guest-selftest", MP_SCOPE_VM,
+		"the last self-test inside of the VM passed on this host kernel",
+		"Only a test inside of the VM shows that the card's DMA and interrupts get through to "
+		"where they are used: `selftest --vm VMID` has the card move data there, through the "
+		"guest agent. With `guest_selftest: run` in config.yaml the hookscript begins it each "
+		"time the VM has started, in the background.\n\n"
+		"How the last one ended is kept in /var/lib/metis-passthrough/selftest/vm-VMID.last, "
+		"and its report beside it. One that failed fails here until another one passes; one "
+		"that could not be run (no answer of the agent, nothing to test in the guest) leaves "
+		"it unknown; one on another kernel of the host is told. One that the VM's end broke "
+		"off leaves what was known before. Which card the guest had is not compared, and "
+		"the guest can say what it likes: this is no proof against it.\n\n"
+		"What to do: `metis-passthrough selftest --vm VMID` while the VM runs.",
+		mp_check_vm_guest_selftest },
 	{ "vm-args", MP_SCOPE_VM, "nothing in the VM's args bypasses Proxmox VE",
 		"`args:` is appended to QEMU's command line as it is; Proxmox VE does not look "
 		"at it. A vfio-pci device there is neither bound nor reset nor reserved, so a "
