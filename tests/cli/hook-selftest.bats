@@ -193,7 +193,7 @@ finding() {
 	run finding
 	assert_output --regexp "^info VM 101: its last self-test in the guest passed on host kernel .*, and this is 6.99.1-pve$"
 	# A note that lies about itself is none.
-	for edit in 's/^verdict .*/verdict good/' '/^verdict/d' '1d' '/^device/d' 's/^device .*/device x/' '$a more'; do
+	for edit in 's/^verdict .*/verdict good/' '/^verdict/d' '1d' '/^device/d' 's/^device .*/device x/' '1a more'; do
 		sed -i.kept "$edit" "$TREE$NOTE"
 		assert_equal "$(finding)" "unknown VM 101: what its last self-test in the guest found could not be read"
 		mv "$TREE$NOTE.kept" "$TREE$NOTE"
