@@ -34,12 +34,15 @@ guest_with_module() {
 
 # module VERDICTS: plays it until the test is over. VERDICTS: "CASE=VERDICT" for those that do not pass.
 module() {
-	(
-		cd "$DMATEST" || exit
+	# A session of its own, so that it can be ended with all that waits at its pipes: who is left behind keeps the
+	# descriptors of the tests, and their runner waits for those.
+	# shellcheck disable=SC2016 # the inner shell's
+	setsid bash -uc '
+		cd "$1" || exit
 		while :; do
 			name=$(cat cases)
 			verdict=pass
-			for pair in $1; do
+			for pair in $2; do
 				[ "${pair%%=*}" != "$name" ] || verdict=${pair#*=}
 			done
 			if [ "$verdict" = hang ]; then
@@ -49,13 +52,12 @@ module() {
 			echo "1 $name $verdict bytes=4096 duration_ns=1000 -- as the test says" >results
 			echo done >state
 			cat run
-		done
-	) >/dev/null 2>&1 3>&- &
+		done' - "$DMATEST" "$1" >/dev/null 2>&1 3>&- &
 	MODULE=$!
 }
 
 teardown() {
-	[ -z "${MODULE-}" ] || kill "$MODULE" 2>/dev/null || true
+	[ -z "${MODULE-}" ] || kill -KILL -- "-$MODULE" 2>/dev/null || true
 }
 
 # Words before a command that is to run with that /sys, a place of its own for what it keeps, an empty /usr/src, and
