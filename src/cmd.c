@@ -115,3 +115,12 @@ const char *mp_cmd_nearest(const char *text, const char *const *names)
 	}
 	return nearest;
 }
+
+bool mp_cmd_check_version(const char *option, const char *text, GError **error)
+{
+	if (!text || (g_ascii_isdigit(*text) && !text[strspn(text, "0123456789.")]))
+		return true;
+	g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+		"--%s %s: not a version such as 1.5.6", option, text);
+	return false;
+}

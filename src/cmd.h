@@ -31,7 +31,7 @@ struct mp_cmd {
 extern const struct mp_cmd mp_cmd_list, mp_cmd_preflight, mp_cmd_explain, mp_cmd_snapshot,
 	mp_cmd_plan, mp_cmd_setup, mp_cmd_status, mp_cmd_rollback, mp_cmd_history,
 	mp_cmd_hook, mp_cmd_inspect, mp_cmd_vm, mp_cmd_repin, mp_cmd_bind, mp_cmd_unbind,
-	mp_cmd_selftest, mp_cmd_diagnose;
+	mp_cmd_selftest, mp_cmd_diagnose, mp_cmd_guest;
 
 /* --- help (help.c) --- */
 
@@ -72,6 +72,9 @@ const struct mp_render_ops *mp_cmd_format(const char *format, GError **error);
 bool mp_cmd_style(const char *color, struct mp_render_style *style, GError **error);
 /* The one of NAMES (ended by NULL) that TEXT is most likely a slip of, or NULL. */
 const char *mp_cmd_nearest(const char *text, const char *const *names);
+/* True: TEXT is NULL or a version, digits and dots as in profiles; else a usage error about
+ * --OPTION. */
+bool mp_cmd_check_version(const char *option, const char *text, GError **error);
 /* "1f9d:1100" -> numbers. */
 bool mp_cmd_parse_id(const char *text, uint16_t *vendor, uint16_t *device);
 

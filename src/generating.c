@@ -25,16 +25,6 @@ static bool find_target(const char *name, enum mp_vm_target *target, GError **er
 	return false;
 }
 
-/* Digits and dots, as versions in profiles are. */
-static bool check_version(const char *option, const char *text, GError **error)
-{
-	if (!text || (g_ascii_isdigit(*text) && !text[strspn(text, "0123456789.")]))
-		return true;
-	g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-		"--%s %s: not a version such as 1.5.6", option, text);
-	return false;
-}
-
 static bool check_words(const struct mp_generating_options *options,
 	enum mp_vm_target target, GError **error)
 {
@@ -43,8 +33,8 @@ static bool check_words(const struct mp_generating_options *options,
 									    : NULL;
 
 	if (!misplaced)
-		return check_version("guest-driver", options->guest_driver, error) &&
-		       check_version("guest-firmware", options->guest_firmware, error);
+		return mp_cmd_check_version("guest-driver", options->guest_driver, error) &&
+		       mp_cmd_check_version("guest-firmware", options->guest_firmware, error);
 	g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "--%s needs --to %s", misplaced,
 		target != MP_VM_PVE && options->mapping ? "pve" : "libvirt");
 	return false;

@@ -129,6 +129,7 @@ static int judge(const struct mp_judging_options *options,
 		.wanted = choice.wanted,
 		.missing = choice.missing,
 		.vm = vm,
+		.guest = options->guest,
 		.findings = findings,
 	};
 	struct mp_preflight_report report = {
@@ -139,6 +140,7 @@ static int judge(const struct mp_judging_options *options,
 		.findings = findings,
 		.only = options->check,
 		.vm_alone = options->vm_alone,
+		.in_guest = options->guest != NULL,
 		.strict = options->strict,
 	};
 
@@ -146,7 +148,8 @@ static int judge(const struct mp_judging_options *options,
 	if (!findings->len) {
 		/* Silence would read as "ready". */
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-			"--check %s: none of these was run; they judge a device or a VM, name one",
+			"--check %s: none of these was run; they judge a device or a VM, name one; "
+			"those of a guest's inside are run by 'guest check'",
 			options->check ? options->check : "*");
 		return 0;
 	}

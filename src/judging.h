@@ -7,6 +7,7 @@
 #define MP_JUDGING_H
 
 #include "choose.h"
+#include "core/known-bad.h"
 
 /* The options as they were given; NULL: not given. */
 struct mp_judging_options {
@@ -15,6 +16,8 @@ struct mp_judging_options {
 	const char *check; /* GLOB of the checks to run; NULL: all */
 	const char *sysroot, *format, *color;
 	bool strict, verbose;
+	/* The inside of a VM: its checks, with the versions that were named. NULL: a host. */
+	const struct mp_versions *guest;
 	bool vm_alone; /* the report is about the VM, and the checks of it are all there are */
 };
 

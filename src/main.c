@@ -28,6 +28,7 @@ static const struct mp_cmd *const commands[] = {
 	&mp_cmd_bind,
 	&mp_cmd_unbind,
 	&mp_cmd_selftest,
+	&mp_cmd_guest,
 	&mp_cmd_diagnose,
 	NULL,
 };

@@ -73,6 +73,10 @@ _metis_passthrough_options() {
 		printf '%s\n' -d --device -p --profile --vm --since -b --boot --follow -v --verbose \
 			-f --format --sysroot --color -h --help
 		;;
+	guest)
+		printf '%s\n' -d --device --id -p --profile --driver-version --firmware-version \
+			--strict -v --verbose -f --format --sysroot --color -h --help
+		;;
 	*) return 1 ;;
 	esac
 }
@@ -86,7 +90,7 @@ _metis_passthrough_values() {
 	selftest:-e | selftest:--engine) printf '%s\n' dw-edma edu nvme ;;
 	selftest:-w | selftest:--way) printf '%s\n' auto group cdev module ;;
 	selftest:-c | selftest:--case) _metis_passthrough_cases "$3" ;;
-	preflight:-f | preflight:--format | vm:-f | vm:--format | selftest:-f | selftest:--format) printf '%s\n' text json junit ;;
+	preflight:-f | preflight:--format | vm:-f | vm:--format | selftest:-f | selftest:--format | guest:-f | guest:--format) printf '%s\n' text json junit ;;
 	diagnose:-f | diagnose:--format) printf '%s\n' text json markdown ;;
 	diagnose:--since | diagnose:-b | diagnose:--boot) ;;
 	*:-f | *:--format) printf '%s\n' text json ;;
@@ -97,7 +101,7 @@ _metis_passthrough_values() {
 	*:-d | *:--device | plan:--force | setup:--force) _metis_passthrough_devices ;;
 	*:--vm | vm:--vmid) _metis_passthrough_vms ;;
 	vm:--to) printf '%s\n' pve qemu libvirt ;;
-	vm:--guest-driver | vm:--guest-firmware) ;;
+	vm:--guest-driver | vm:--guest-firmware | guest:--driver-version | guest:--firmware-version) ;;
 	vm:--patch) return 2 ;;
 	*:--id | *:--class | *:-g | *:--group | *:--driver | *:--mapping) ;;
 	rollback:--force) return 2 ;;
@@ -121,7 +125,7 @@ _metis_passthrough() {
 	COMPREPLY=()
 	if [ ${#words[@]} -le 2 ]; then
 		mapfile -t COMPREPLY < <(
-			compgen -W 'list preflight explain inspect snapshot plan setup status rollback history vm hook repin bind unbind selftest diagnose -h --help -V --version' -- "$cur"
+			compgen -W 'list preflight explain inspect snapshot plan setup status rollback history vm hook repin bind unbind selftest diagnose guest -h --help -V --version' -- "$cur"
 		)
 		return
 	fi
@@ -139,6 +143,8 @@ _metis_passthrough() {
 			candidates=$(_metis_passthrough_checks "${words[0]}")
 		elif [ "$verb" = vm ] && [ ${#words[@]} -eq 3 ] && [[ $cur != -* ]]; then
 			candidates='check generate apply'
+		elif [ "$verb" = guest ] && [[ $cur != -* ]]; then
+			candidates=check
 		elif [ "$verb" = vm ] && [[ $cur != -* ]]; then
 			candidates=$(_metis_passthrough_vms)
 		elif [ "$verb" = diagnose ] && [[ $cur != -* ]]; then

@@ -15,10 +15,12 @@ struct topic {
 
 /* Report order. */
 static const struct topic topics[] = {
+	{ "guest", mp_checks_guest },
 	{ "platform", mp_checks_platform },
 	{ "IOMMU", mp_checks_iommu },
 	{ "remapping", mp_checks_remapping },
 	{ "device", mp_checks_device },
+	{ "guest", mp_checks_guest_device },
 	{ "device and IOMMU", mp_checks_device_iommu },
 	{ "device use", mp_checks_device_use },
 	{ "group", mp_checks_group },
@@ -148,6 +150,8 @@ void mp_checks_run(struct mp_check_ctx *ctx, const char *glob)
 	ctx->vm = vm ? vm->next : NULL;
 	for (size_t i = 0; i < n; i++) {
 		if (glob && !g_pattern_match_simple(glob, all[i]->id))
+			continue;
+		if (all[i]->side == (ctx->guest ? MP_SIDE_HOST : MP_SIDE_GUEST))
 			continue;
 		if (all[i]->scope == MP_SCOPE_VM && !ctx->vm)
 			continue;

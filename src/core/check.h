@@ -19,11 +19,19 @@
 
 struct mp_profile;
 struct mp_config;
+struct mp_versions;
 
 enum mp_check_scope {
 	MP_SCOPE_HOST,   /* runs once */
 	MP_SCOPE_DEVICE, /* runs once for each wanted device: ctx->device is set */
 	MP_SCOPE_VM,     /* runs once when a VM was named: ctx->vm is set */
+};
+
+/* Where a check says something of use. */
+enum mp_check_side {
+	MP_SIDE_HOST,  /* on the host of VMs: preflight */
+	MP_SIDE_GUEST, /* inside of a VM that was given the device: guest check */
+	MP_SIDE_BOTH,
 };
 
 /* What a check may look at. All pointers are borrowed. */
@@ -41,6 +49,9 @@ struct mp_check_ctx {
 	const struct mp_vm *vm_file;  /* set by mp_checks_run(): as its file is now */
 	GPtrArray *findings;          /* output, struct mp_finding */
 	const struct mp_check *check; /* the row that runs */
+	/* Inside of a VM: the versions that were named, each NULL where none was. NULL: on the
+	 * host. Decides whether the checks of the one side are run, or of the other. */
+	const struct mp_versions *guest;
 };
 
 struct mp_check {
@@ -52,6 +63,7 @@ struct mp_check {
 	                        source of the rule, what to do. For `explain ID`. */
 	void (*run)(struct mp_check_ctx *ctx);
 	bool live_only; /* under a sysroot the answer is unknown */
+	enum mp_check_side side;
 };
 
 /* checks/platform.c and so on: a table for each topic, ended by an id of NULL. */
@@ -70,6 +82,8 @@ extern const struct mp_check mp_checks_card[];
 extern const struct mp_check mp_checks_card_state[];
 extern const struct mp_check mp_checks_setup[];
 extern const struct mp_check mp_checks_selftest[];
+extern const struct mp_check mp_checks_guest[];
+extern const struct mp_check mp_checks_guest_device[];
 
 /* All checks in report order; *n gets their number. */
 const struct mp_check *const *mp_checks_all(size_t *n);
@@ -87,7 +101,7 @@ struct mp_finding *mp_check_say(struct mp_check_ctx *ctx, enum mp_severity sever
 	const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 /*
- * Runs every check whose id matches GLOB (NULL: all). Findings come in table order, then
+ * Runs every check of the side whose id matches GLOB (NULL: all). Findings come in table order, then
  * in the order of devices. Waivers of the configuration are noted on the findings.
  */
 void mp_checks_run(struct mp_check_ctx *ctx, const char *glob);

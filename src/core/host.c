@@ -147,6 +147,7 @@ struct mp_host *mp_host_load(struct mp_root *root, unsigned topics, GError **err
 	mp_probe_guests(host, root);
 	mp_probe_setup(host, root);
 	mp_probe_selftest(host, root);
+	mp_probe_drivers(host, root);
 	mp_probe_cards(host, root);
 	mp_probe_use(host, root); /* last: it needs devices and guests */
 	return g_steal_pointer(&host);

@@ -40,6 +40,7 @@ struct mp_host {
 	struct mp_setup *setup;   /* setup.h: what this program did before */
 	struct mp_cards *cards;   /* card.h: what is inside cards */
 	struct mp_selftests *selftests; /* selftest-last.h: what self-tests found */
+	struct mp_drivers *drivers; /* drivers.h: a guest's drivers and their options */
 
 	/* Owned storage behind all of the above; used through the functions below. */
 	GStringChunk *strings;
@@ -102,5 +103,7 @@ void mp_probe_setup(struct mp_host *host, struct mp_root *root);
 void mp_probe_cards(
 	struct mp_host *host, struct mp_root *root); /* after pci, with details */
 void mp_probe_selftest(struct mp_host *host, struct mp_root *root);
+void mp_probe_drivers(
+	struct mp_host *host, struct mp_root *root); /* after platform and pci */
 
 #endif

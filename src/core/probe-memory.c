@@ -137,6 +137,83 @@ static struct mp_fact read_memlock(struct mp_host *host, struct mp_root *root)
 	return mp_fact_unknown(host, limits.source, "no limit of locked memory in it");
 }
 
+#define IOMEM      "proc/iomem"
+#define RAM_RANGES 1024u
+#define FOUR_GIB   (UINT64_C(1) << 32)
+
+/* "00100000-bffdffff : System RAM"; deeper lines say what lies in it. */
+static bool take_ram(GArray *ranges, const char *line)
+{
+	const char *what = strstr(line, " : ");
+	g_autofree char *start = NULL, *end = NULL;
+	struct mp_ram_range range;
+	const char *dash;
+
+	if (*line == ' ' || !what || strcmp(what, " : System RAM") != 0)
+		return true;
+	dash = memchr(line, '-', (size_t)(what - line));
+	if (!dash)
+		return false;
+	start = g_strndup(line, (size_t)(dash - line));
+	end = g_strndup(dash + 1, (size_t)(what - dash - 1));
+	if (!mp_parse_uint(start, 16, &range.start) ||
+		!mp_parse_uint(end, 16, &range.end) || range.end <= range.start ||
+		ranges->len >= RAM_RANGES)
+		return false;
+	g_array_append_val(ranges, range);
+	return true;
+}
+
+static struct mp_fact sum_ram(struct mp_host *host, const GArray *ranges)
+{
+	uint64_t below = 0, above = 0;
+
+	for (guint i = 0; i < ranges->len; i++) {
+		const struct mp_ram_range *range =
+			&g_array_index(ranges, struct mp_ram_range, i);
+
+		if (range->start < FOUR_GIB)
+			below += MIN(range->end, FOUR_GIB - 1) - range->start + 1;
+		if (range->end >= FOUR_GIB)
+			above += range->end - MAX(range->start, FOUR_GIB) + 1;
+	}
+	return mp_fact_known(host, "/" IOMEM,
+		mp_host_strf(host,
+			"%" G_GUINT64_FORMAT " MiB of RAM below 4 GiB, %" G_GUINT64_FORMAT
+			" MiB above",
+			below >> 20, above >> 20));
+}
+
+static void probe_ram(struct mp_host *host, struct mp_root *root, struct mp_memory *memory)
+{
+	g_autofree char *data = NULL;
+	g_auto(GStrv) lines = NULL;
+	int err = mp_root_read(root, IOMEM, MP_READ_FILE, &data, NULL);
+
+	memory->ram_ranges = mp_host_own(host,
+		g_array_new(FALSE, FALSE, sizeof(struct mp_ram_range)),
+		(GDestroyNotify)g_array_unref);
+	if (err < 0) {
+		memory->ram = mp_fact_errno(host, "/" IOMEM, err);
+		return;
+	}
+	lines = g_strsplit(data, "\n", -1);
+	for (char **line = lines; *line; line++) {
+		if (take_ram(memory->ram_ranges, *line))
+			continue;
+		/* Zeros, or no table at all: half of it would be a lie. */
+		g_array_set_size(memory->ram_ranges, 0);
+		memory->ram = mp_fact_unknown(host, "/" IOMEM,
+			strstr(*line, "00000000-00000000")
+				? "the addresses are shown to root only"
+				: "it makes no sense");
+		return;
+	}
+	memory->ram = memory->ram_ranges->len
+			      ? sum_ram(host, memory->ram_ranges)
+			      : mp_fact_unknown(host, "/" IOMEM, "no System RAM in it");
+}
+
 void mp_probe_memory(struct mp_host *host, struct mp_root *root)
 {
 	static const char pools[] = "sys/kernel/mm/hugepages";
@@ -156,4 +233,5 @@ void mp_probe_memory(struct mp_host *host, struct mp_root *root)
 	probe_nodes(host, root);
 	memory->numa_online = mp_fact_read(host, root, "sys/devices/system/node/online");
 	memory->memlock = read_memlock(host, root);
+	probe_ram(host, root, memory);
 }

@@ -41,6 +41,7 @@ struct mp_preflight_report {
 	GPtrArray *findings; /* struct mp_finding */
 	const char *only;    /* the GLOB that chose the checks, or NULL: all were run */
 	bool vm_alone;       /* `vm check`: the answer is about the VM */
+	bool in_guest;       /* `guest check` */
 	bool strict;
 	unsigned counts[MP_SEVERITIES]; /* waived findings are counted as info */
 	int exit_code;

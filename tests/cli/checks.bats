@@ -43,7 +43,9 @@ load helpers
 		vm-config-valid vm-machine vm-hostpci vm-device-conflict vm-mapping vm-memory \
 		vm-viommu vm-cpu-address-width vm-hookscript vm-agent vm-guest-selftest vm-args \
 		card-interrupt-delivery card-host-driver-loaded card-firmware-running card-dma-vm \
-		card-window card-imwr setup-status selftest-last; do
+		card-window card-imwr setup-status selftest-last \
+		guest-hypervisor guest-device guest-viommu guest-parent-port guest-decoding guest-memory-map \
+		guest-driver guest-driver-version guest-driver-options guest-vectors guest-selftest; do
 		grep -qx -- "$id" <<<"$ids" || fail "no check $id"
 	done
 }

@@ -22,6 +22,7 @@ const struct mp_check mp_checks_device[] = {
 		"id "
 		"and subsystem.",
 		mp_check_device_present,
+		.side = MP_SIDE_BOTH,
 	},
 	{
 		"device-responds",
@@ -40,6 +41,7 @@ const struct mp_check mp_checks_device[] = {
 		"the "
 		"SR-IOV specification, are excepted from the second rule.",
 		mp_check_device_responds,
+		.side = MP_SIDE_BOTH,
 	},
 	{
 		"device-power-state",
@@ -57,6 +59,7 @@ const struct mp_check mp_checks_device[] = {
 		"too: see device-responds. vfio-pci's option disable_idle_d3=1 keeps "
 		"unused devices in D0.",
 		mp_check_device_power_state,
+		.side = MP_SIDE_BOTH,
 	},
 	{
 		"device-link",
@@ -77,6 +80,7 @@ const struct mp_check mp_checks_device[] = {
 		"while "
 		"idle.",
 		mp_check_device_link,
+		.side = MP_SIDE_BOTH,
 	},
 	{
 		"device-bars",
@@ -92,6 +96,7 @@ const struct mp_check mp_checks_device[] = {
 		"a "
 		"firmware that decodes below 4 GiB only.",
 		mp_check_device_bars,
+		.side = MP_SIDE_BOTH,
 	},
 	{
 		"device-msi",
@@ -109,6 +114,7 @@ const struct mp_check mp_checks_device[] = {
 		"vectors with what the profile expects. That a capability is disabled is "
 		"normal while no driver uses the device.",
 		mp_check_device_msi,
+		.side = MP_SIDE_BOTH,
 	},
 	{
 		"device-msix-shared-page",
@@ -244,6 +250,7 @@ const struct mp_check mp_checks_device[] = {
 		"does), "
 		"after which silence proves nothing.",
 		mp_check_device_aer,
+		.side = MP_SIDE_BOTH,
 	},
 	{ NULL },
 };

@@ -11,6 +11,7 @@ use Cards;
 use Desktop;
 use Devices;
 use Forum;
+use Guest;
 use Proxmox;
 use Recorded;
 use Snap;
