@@ -33,8 +33,10 @@ static bool check_words(const struct mp_generating_options *options,
 									    : NULL;
 
 	if (!misplaced)
-		return mp_cmd_check_version("guest-driver", options->guest_driver, error) &&
-		       mp_cmd_check_version("guest-firmware", options->guest_firmware, error);
+		return mp_cmd_check_version(
+			       "guest-driver", options->guest_driver, error) &&
+		       mp_cmd_check_version(
+			       "guest-firmware", options->guest_firmware, error);
 	g_set_error(error, MP_ERROR, MP_ERROR_USAGE, "--%s needs --to %s", misplaced,
 		target != MP_VM_PVE && options->mapping ? "pve" : "libvirt");
 	return false;

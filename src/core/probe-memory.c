@@ -184,15 +184,16 @@ static struct mp_fact sum_ram(struct mp_host *host, const GArray *ranges)
 			below >> 20, above >> 20));
 }
 
-static void probe_ram(struct mp_host *host, struct mp_root *root, struct mp_memory *memory)
+static void probe_ram(
+	struct mp_host *host, struct mp_root *root, struct mp_memory *memory)
 {
 	g_autofree char *data = NULL;
 	g_auto(GStrv) lines = NULL;
 	int err = mp_root_read(root, IOMEM, MP_READ_FILE, &data, NULL);
 
-	memory->ram_ranges = mp_host_own(host,
-		g_array_new(FALSE, FALSE, sizeof(struct mp_ram_range)),
-		(GDestroyNotify)g_array_unref);
+	memory->ram_ranges =
+		mp_host_own(host, g_array_new(FALSE, FALSE, sizeof(struct mp_ram_range)),
+			(GDestroyNotify)g_array_unref);
 	if (err < 0) {
 		memory->ram = mp_fact_errno(host, "/" IOMEM, err);
 		return;

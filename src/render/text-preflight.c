@@ -162,7 +162,8 @@ static char *answer(const struct mp_preflight_report *report)
 			subject);
 	if (report->in_guest)
 		return g_strdup_printf(
-			"%s is as its driver needs it, as far as a guest can see", subject);
+			"%s is as its driver needs it, as far as a guest can see",
+			subject);
 	if (!report->wanted->len)
 		return g_strdup(
 			"nothing blocks on this host; no device was judged, name one with "

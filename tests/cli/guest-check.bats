@@ -35,7 +35,7 @@ check() {
 poke() {
 	local at=$1
 	shift
-	printf "$(printf '\\x%s' "$@")" | dd of="$CARD/config" bs=1 seek="$at" conv=notrunc status=none
+	printf '%b' "$(printf '\\x%s' "$@")" | dd of="$CARD/config" bs=1 seek="$at" conv=notrunc status=none
 }
 
 @test "a guest that is as it should be: passes, in the first line and by its exit code" {
@@ -47,7 +47,7 @@ poke() {
 
 @test "a guest with troubles: blocks, names each and what to do" {
 	metis 1 guest check --sysroot "$(host guest-troubles)" --format json
-	BDF=0000:00:06.0
+	local BDF=0000:00:06.0
 	assert_schema preflight
 	finding guest-parent-port warn "directly on the guest's bus"
 	finding guest-decoding fail "does not decode"
