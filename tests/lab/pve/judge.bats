@@ -80,7 +80,7 @@ fault() {
 	caught 'a second VM' sed -i '0,/bus-resets/s/bus-resets /bus-resets 1/' "$SPOILT/second.out"
 	caught 'a second VM' sed -i 's/jobs right [0-9]*/jobs right 2/' "$SPOILT/second.out"
 	caught 'a second VM' fault second
-	caught 'a second VM' swap second.hook 'is held by' 'is mounted at'
+	caught 'a second VM' swap second.hook 'is not free' 'is mounted'
 	caught 'a second VM' write second.pve ''
 	caught 'what is changed' swap second.out 'memory 64' 'memory 80'
 }
