@@ -132,13 +132,14 @@ agent_command() {
 	qmp -a "$runtime/$vmid.qga" "$1" "${2-3}" 2>/dev/null
 }
 
-# qm guest cmd VMID ping, qm guest exec VMID [--timeout N] [--synchronous 0|1] -- PROGRAM [ARG...]
+# qm guest cmd VMID ping, qm guest exec VMID [--timeout N] [--synchronous 0|1] -- PROGRAM [ARG...], qm guest exec-status VMID PID.
 guest_exec() {
-	seconds=30
+	seconds=30 waits=1
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--timeout) seconds=$2 ;;
-		--synchronous | --pass-stdin) ;;
+		--synchronous) waits=$2 ;;
+		--pass-stdin) ;;
 		*) break ;;
 		esac
 		shift 2
@@ -155,18 +156,27 @@ guest_exec() {
 	answer=$(agent_command "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":$wanted,\"arg\":[$words],\"capture-output\":true}}") ||
 		die "Agent error: $answer"
 	job=$(printf '%s' "$answer" | sed 's/.*"pid": *\([0-9]*\).*/\1/')
+	if [ "$waits" = 0 ]; then
+		printf '{\n   "pid" : %s\n}\n' "$job"
+		return
+	fi
 	until=$(($(date +%s) + seconds))
-	while :; do
-		answer=$(agent_command "{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":$job}}") || die "Agent error: $answer"
-		case $answer in
-		*'"exited": true'* | *'"exited":true'*) break ;;
-		esac
+	while ! exec_status; do
 		[ "$(date +%s)" -lt "$until" ] || {
 			printf '{\n   "exited" : 0,\n   "pid" : %s\n}\n' "$job"
 			return
 		}
 		sleep 0.2
 	done
+}
+
+# exec_status: what there is to say of $job, once it has ended.
+exec_status() {
+	answer=$(agent_command "{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":$job}}") || die "Agent error: $answer"
+	case $answer in
+	*'"exited": true'* | *'"exited":true'*) ;;
+	*) return 1 ;;
+	esac
 	text=
 	for name in err-data out-data; do
 		data=$(printf '%s' "$answer" | sed -n "s/.*\"$name\": *\"\([^\"]*\)\".*/\1/p")
@@ -307,6 +317,10 @@ guest)
 	load
 	case $what in
 	exec) guest_exec "$@" ;;
+	exec-status)
+		job=$1
+		exec_status || printf '{\n   "exited" : 0\n}\n'
+		;;
 	cmd | ping) agent_command '{"execute":"guest-ping"}' >/dev/null || die "QEMU guest agent is not running" ;;
 	*) die "400 unknown command 'qm guest $what'" ;;
 	esac
