@@ -32,6 +32,22 @@ guest_base() {
 	printf '%s\n' "$entry"
 }
 
+# guest_module KERNEL: path of metis_dmatest.ko for it.
+guest_module() {
+	local lists found entry release
+	release=$(cat "$1/release")
+	for lists in machine private; do
+		apt_lists "$lists"
+		found=$(apt_kernel) || continue
+		[ "${found% *}" = "linux-image-$release" ] || continue
+		entry=$(dmatest_module "$lists") || continue
+		[ -f "$entry/metis_dmatest.ko" ] || die "the guest's module does not compile for $release: see $entry/log"
+		printf '%s\n' "$entry/metis_dmatest.ko"
+		return
+	done
+	die "no guest's module: apt offers no headers of $release"
+}
+
 # put_guest ROOT KERNEL PROGRAM [FILE PATH]...: ROOT/lab/vmlinux and initrd, with PROGRAM in the guest, and each FILE at its path
 # (usr/...: in the guest, /bin is a link).
 put_guest() {
