@@ -34,4 +34,6 @@ YAML
 		[ 'status-binding', 'pass', '0000:86:00.0', 'vfio-pci has the card since the boot' ],
 		[ 'status-pin', 'pass', '0000:86:00.0', 'It is the card that was set up' ]);
 	$n->selftested('0000:86:00.0', '"0x1f9d110000000001"', '7.0.0-3-pve', '3.8a');
+	$n->file('var/lib/metis-passthrough/selftest/vm-101.last', "metis-passthrough selftest-vm 1\nverdict passed\n"
+			. "kernel 7.0.0-3-pve\ndevice 0000:01:00.0\n");
 }

@@ -16,6 +16,8 @@ sub {
 	$vm->(206, cpu => 'host,phys-bits=52', bios => 'ovmf', efidisk0 => 'local-lvm:vm-206-disk-1,size=4M');
 	$vm->(207, hookscript => 'local:snippets/gone.sh');
 	$vm->(208, agent => undef);
+	$n->file('var/lib/metis-passthrough/selftest/vm-208.last', "metis-passthrough selftest-vm 1\nverdict not-run\n"
+			. "kernel 7.0.0-3-pve\nwhy VM 208: its configuration has no guest agent\n");
 	$vm->(209, args => '-device vfio-pci,host=0000:86:00.0');
 	$vm->(210, hugepages => 1024, numa => 1);
 	$vm->(211, hostpci => [ '0000:18:00.0,pcie=1' ]);                 # the network card of the host
