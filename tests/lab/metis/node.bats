@@ -218,7 +218,7 @@ refusal() {
 @test "$LAB_VARIANT: the hook touches no card that somebody else has" {
 	exited hook-held 1
 	run refusal hook-held
-	assert_output --partial "$CARD is held"
+	assert_output --partial "$CARD is not free: "
 	assert_equal "$(sed -n 2p "$LAB_OUT/hook-held.out")" '0x00000001 0x49800000 0xFEE00518'
 	assert_equal "$(sed -n 1p "$LAB_OUT/hook-held.out")" "$(sed -n 3p "$LAB_OUT/hook-held.out")"
 }
