@@ -15,6 +15,8 @@ setup() {
 	unshare --mount --propagation private true 2>/dev/null || skip "no file system may be mounted here"
 	! ldd "$METIS" | grep -q asan || skip "a sanitizer needs a real /proc"
 	TREE=$(system set-up)
+	# What came of the one before is not of this.
+	rm "$TREE$NOTE"
 	while read -r library; do
 		install -D "$library" "$TREE$library"
 	done < <(ldd "$METIS" | grep -oE '/[^ ]+')
