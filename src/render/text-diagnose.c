@@ -158,6 +158,8 @@ static void put_hypotheses(struct mp_page *page, const struct mp_diagnosis *diag
 				unlikely->len ? ", " : "", hypothesis->rule->id,
 				mp_likelihood_name(hypothesis->likelihood));
 	}
+	if (!shown)
+		mp_page_line(page, MP_PLAIN, "    nothing, as far as is known here");
 	if (!unlikely->len)
 		return;
 	mp_page_gap(page);

@@ -104,6 +104,18 @@ static void append_briefs(
 	}
 }
 
+/* Those that nothing speaks for are no answer. */
+static bool has_cause(const struct mp_diagnosis *diagnosis)
+{
+	for (guint i = 0; i < diagnosis->hypotheses->len; i++) {
+		const struct mp_hypothesis *hypothesis = diagnosis->hypotheses->pdata[i];
+
+		if (hypothesis->likelihood != MP_UNLIKELY)
+			return true;
+	}
+	return false;
+}
+
 /* ALONE: nothing was blocked, and an event of the device says itself what it is. */
 static void append_causes(const struct mp_diagnosis *diagnosis, bool alone, GString *text)
 {
@@ -122,7 +134,7 @@ static void append_causes(const struct mp_diagnosis *diagnosis, bool alone, GStr
 		}
 	if (n)
 		append_briefs(causes, n, text);
-	else if (!diagnosis->hypotheses->len)
+	else if (!has_cause(diagnosis))
 		g_string_append(text, "; nothing here tells why");
 }
 
