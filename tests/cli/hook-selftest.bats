@@ -57,16 +57,19 @@ answers() {
 
 inside() {
 	# shellcheck disable=SC2016
-	unshare --mount --propagation private sh -euc '
+	timeout -k 1 90 unshare --mount --propagation private sh -euc '
 		mount -t proc proc "$1/real"
 		exec chroot "$@"' - "$TREE" /usr/local/bin/metis-passthrough "$@"
 }
 
-# hook PHASE: as Proxmox VE runs it, its output by a pipe that is read to its end. Takes the status, $OUT, $MS.
+# hook PHASE: as Proxmox VE runs it, its output by a pipe that is read to its end, which has to come. Takes the status, $OUT, $MS.
 hook() {
 	local begun
 	begun=$(date +%s%N)
-	OUT=$(inside hook 101 "$1" 2>&1 </dev/null 3>&-)
+	OUT=$(
+		set -o pipefail
+		inside hook 101 "$1" 2>&1 </dev/null 3>&- | timeout 60 cat
+	) || fail "hook $1: exit code $? (124: somebody holds its output): $OUT"
 	MS=$((($(date +%s%N) - begun) / 1000000))
 	printf 'hook %s, %s ms: %s\n' "$1" "$MS" "$OUT"
 }
