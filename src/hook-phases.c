@@ -6,11 +6,16 @@
 #include "core/selftest-last.h"
 #include "core/vm-note.h"
 #include "core/vm-start.h"
+#include "core/vm-task.h"
 #include "guest/single.h"
 #include "hook-cards.h"
 #include "hook-phases.h"
 #include "hook-selftest.h"
 #include "hook-services.h"
+
+/* Far more than Proxmox VE takes from the hook of a VM to its QEMU, but for large pages. */
+#define START_SECONDS 60
+#define POLL_MICROS   250000
 
 struct work {
 	struct mp_root *root;
@@ -53,7 +58,8 @@ static bool load_host(struct work *work, const char *vmid, GError **error)
 	/* Only for these: on which kernel and BIOS they were. */
 	if (work->host->selftests->last->len)
 		mp_probe_platform(work->host, work->root);
-	mp_probe_use(work->host, work->root); /* last: it needs devices and guests */
+	mp_probe_use(work->host, work->root); /* it needs devices and guests */
+	mp_vm_tasks_probe(work->host, work->root, vmid);
 	work->vm = mp_vm_find(work->host, vmid, error);
 	return work->vm != NULL;
 }
@@ -137,6 +143,7 @@ static void save(
 	g_autoptr(GPtrArray) cards = mp_hook_cards(work->host, work->vm);
 	GError *problem = NULL;
 
+	note->task = mp_vm_task_of(work->root, work->vm->id);
 	g_ptr_array_set_size(note->cards, 0);
 	for (guint i = 0; i < cards->len; i++) {
 		const struct mp_pci *device = cards->pdata[i];
@@ -174,6 +181,37 @@ static void tell_stopped(const struct mp_vm *vm, const GPtrArray *services)
 	mp_hook_say(NULL, line->str);
 }
 
+/* A VM that is being started holds all cards of a mapping until it took one. */
+static bool wait_for_others(struct work *work, const char *vmid, GError **error)
+{
+	gint64 deadline = g_get_monotonic_time() +
+			  mp_hook_seconds(START_SECONDS) * G_TIME_SPAN_SECOND;
+	bool said = false;
+
+	for (;;) {
+		struct mp_vm_start start;
+		bool waits;
+
+		mp_vm_start_judge(work->host, work->config, work->vm, &start);
+		waits = start.passes && g_get_monotonic_time() < deadline;
+		if (waits && !said) {
+			g_autofree char *line = g_strdup_printf(
+				"waiting for at most %u s: %s",
+				mp_hook_seconds(START_SECONDS), start.refusal);
+
+			mp_hook_say(NULL, line);
+			said = true;
+		}
+		mp_vm_start_clear(&start);
+		if (!waits)
+			return true;
+		mp_hook_doing("VM %s: the wait for another VM's start", vmid);
+		g_usleep(POLL_MICROS);
+		if (!load_host(work, vmid, error))
+			return false;
+	}
+}
+
 static int pre_start_live(
 	struct work *work, const char *vmid, struct mp_target *target, GError **error)
 {
@@ -181,6 +219,8 @@ static int pre_start_live(
 	g_autoptr(mp_vm_note) note = mp_vm_note_new();
 	int code;
 
+	if (!wait_for_others(work, vmid, error))
+		return MP_EXIT_FAILURE;
 	if (!work->vm->running && mp_hook_wants_services(work->config, work->vm) &&
 		(!mp_hook_stop_services(target, work->config, stopped, error) ||
 			(stopped->len && !load_host(work, vmid, error)))) {

@@ -49,6 +49,7 @@ void use_add(struct use_probe *probe, const char *bdf, const struct use_what *wh
 		.kind = what->kind,
 		.boots = what->boots,
 		.routes = what->routes,
+		.starting = what->starting,
 		.detail = mp_host_str(probe->host, clean),
 		.source = mp_host_str(probe->host, what->source),
 	};
@@ -119,6 +120,7 @@ static void use_probe_reservations(struct use_probe *probe)
 				       entry->vmid);
 		use_add(probe, entry->bdf,
 			&(struct use_what){ .kind = MP_USE_VM,
+				.starting = starting,
 				.detail = detail,
 				.source = guests->reservations_fact.source });
 	}

@@ -274,6 +274,8 @@ static int dir_stat(struct mp_root *root, const char *path, struct mp_stat *out)
 		.mode = st.st_mode & 07777,
 		.size = (uint64_t)st.st_size,
 		.mtime = st.st_mtime,
+		.device = st.st_dev,
+		.inode = st.st_ino,
 	};
 	return 0;
 }

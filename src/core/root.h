@@ -39,6 +39,8 @@ struct mp_stat {
 	uint32_t mode; /* permission bits only */
 	uint64_t size;
 	int64_t mtime; /* seconds since the epoch */
+	/* Which file it is, while it is there; 0 in a snapshot. */
+	uint64_t device, inode;
 };
 
 /*

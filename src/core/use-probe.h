@@ -15,7 +15,7 @@ struct use_probe {
 /* What one use is, but for the device. */
 struct use_what {
 	enum mp_use_kind kind;
-	bool boots, routes;
+	bool boots, routes, starting;
 	const char *detail, *source;
 };
 

@@ -26,6 +26,7 @@ struct mp_use_entry {
 	enum mp_use_kind kind;
 	bool boots;         /* the host's root, /boot or ESP depends on it */
 	bool routes;        /* a route of the host goes through it */
+	bool starting;      /* MP_USE_VM: by one that does not run yet */
 	const char *detail; /* for people */
 	const char *source;
 };

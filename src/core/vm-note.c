@@ -42,6 +42,16 @@ void mp_vm_note_free(struct mp_vm_note *note)
 
 /* --- the file: a head, then a key and a value a line --- */
 
+/* "task PID BEGUN" */
+static bool take_task(struct mp_vm_note *note, const char *value)
+{
+	g_auto(GStrv) numbers = g_strsplit(value, " ", 3);
+
+	return g_strv_length(numbers) == 2 &&
+	       mp_parse_uint(numbers[0], 10, &note->task.pid) &&
+	       mp_parse_uint(numbers[1], 10, &note->task.begun);
+}
+
 static bool take_line(struct mp_vm_note *note, const char *line)
 {
 	const char *value = strchr(line, ' ');
@@ -53,6 +63,8 @@ static bool take_line(struct mp_vm_note *note, const char *line)
 	value++;
 	if (g_str_has_prefix(line, "log "))
 		return mp_parse_uint(value, 10, &note->log);
+	if (g_str_has_prefix(line, "task "))
+		return take_task(note, value);
 	if (note->cards->len + note->services->len >= ITEMS_MAX)
 		return false;
 	if (g_str_has_prefix(line, "card ")) {
@@ -104,6 +116,10 @@ bool mp_vm_note_save(struct mp_target *target, const char *vmid,
 	g_autofree char *temp = g_strdup_printf(".vm-%s.%d", vmid, (int)getpid());
 
 	g_string_append_printf(text, "log %" G_GUINT64_FORMAT "\n", note->log);
+	if (note->task.pid)
+		g_string_append_printf(text,
+			"task %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n", note->task.pid,
+			note->task.begun);
 	for (guint i = 0; i < note->cards->len; i++)
 		g_string_append_printf(
 			text, "card %s\n", (const char *)note->cards->pdata[i]);

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * vm-note.h - what the hookscript leaves behind when a VM starts, for when it has stopped:
- * where the kernel's log was, which cards the VM got, which services were stopped for it.
- * In /run, so it ends with the boot. Nothing may depend on it: a note may be missing.
+ * where the kernel's log was, which cards the VM got, which services were stopped for it; and
+ * for other VMs that start meanwhile: by whom it is started. In /run, so it ends with the
+ * boot. Nothing may depend on it: a note may be missing.
  */
 #ifndef MP_VM_NOTE_H
 #define MP_VM_NOTE_H
 
 #include "core/error.h"
 #include "core/target.h"
+#include "core/vm-task.h"
 
 struct mp_vm_note {
 	uint64_t log;     /* time of the log's last line then: microseconds since boot */
 	GPtrArray *cards; /* char *: full addresses */
 	GPtrArray *services; /* char *: names of units */
+	struct mp_vm_task task; /* that started it; pid 0: not known */
 };
 
 struct mp_vm_note *mp_vm_note_new(void);

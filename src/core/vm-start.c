@@ -66,8 +66,9 @@ static bool is_own(const struct judge *j, const char *detail)
 	return named && !g_ascii_isdigit(named[strlen(own)]);
 }
 
-/* Who else holds DEVICE, as a clause; NULL: nobody that is known of. Caller frees. */
-static char *held_by(const struct judge *j, const struct mp_pci *device)
+/* Who else holds DEVICE, as a clause; NULL: nobody that is known of. Caller frees. STARTING
+ * may be NULL. */
+static char *held_by(const struct judge *j, const struct mp_pci *device, bool *starting)
 {
 	const struct mp_guests *guests = j->host->guests;
 	g_autoptr(GPtrArray) entries = mp_use_of(j->host, device);
@@ -75,8 +76,11 @@ static char *held_by(const struct judge *j, const struct mp_pci *device)
 	for (guint i = 0; i < entries->len; i++) {
 		const struct mp_use_entry *entry = entries->pdata[i];
 
-		if (entry->kind == MP_USE_VM && !is_own(j, entry->detail))
-			return g_strdup(entry->detail);
+		if (entry->kind != MP_USE_VM || is_own(j, entry->detail))
+			continue;
+		if (starting)
+			*starting = entry->starting;
+		return g_strdup(entry->detail);
 	}
 	for (guint i = 0; i < guests->vms->len; i++) {
 		const struct mp_vm *other = guests->vms->pdata[i];
@@ -102,7 +106,7 @@ char *mp_vm_start_holder(
 {
 	const struct judge j = { .host = host, .vm = vm };
 
-	return held_by(&j, device);
+	return held_by(&j, device, NULL);
 }
 
 static bool is_waived(const struct judge *j, const struct mp_pci *device)
@@ -193,7 +197,7 @@ static void judge_member(
 				member->bdf, device->bdf, member->driver.text);
 		return;
 	}
-	holder = held_by(j, member);
+	holder = held_by(j, member, NULL);
 	if (holder) {
 		refuse(j,
 			"%s is in the IOMMU group of %s, which is held elsewhere: %s; stop that "
@@ -380,6 +384,7 @@ static void judge_missing(
 static void judge_line(struct judge *j, const struct mp_hostpci *line)
 {
 	unsigned held = 0;
+	bool passes = false;
 	g_autofree char *last = NULL;
 
 	if (line->problem) {
@@ -398,13 +403,15 @@ static void judge_line(struct judge *j, const struct mp_hostpci *line)
 			line->index, line->raw, j->vm->id);
 	for (guint i = 0; i < line->devices->len; i++) {
 		const struct mp_pci *device = line->devices->pdata[i];
-		char *holder = held_by(j, device);
+		bool starting = false;
+		char *holder = held_by(j, device, &starting);
 
 		if (!holder) {
 			judge_device(j, device);
 			continue;
 		}
 		held++;
+		passes = passes || starting;
 		g_free(last);
 		last = holder;
 		if (!line->mapping)
@@ -412,8 +419,10 @@ static void judge_line(struct judge *j, const struct mp_hostpci *line)
 				holder);
 	}
 	/* By a mapping the VM gets one that is free. */
-	if (line->mapping && held && held == line->devices->len)
-		refuse(j, "no card of mapping %s is free: %s", line->mapping, last);
+	if (!line->mapping || !held || held < line->devices->len)
+		return;
+	j->start->passes = !j->start->refusal && passes && held > 1;
+	refuse(j, "no card of mapping %s is free: %s", line->mapping, last);
 }
 
 void mp_vm_start_judge(const struct mp_host *host, const struct mp_config *config,
@@ -430,6 +439,7 @@ void mp_vm_start_judge(const struct mp_host *host, const struct mp_config *confi
 	const struct mp_guests *guests = host->guests;
 
 	start->refusal = NULL;
+	start->passes = false;
 	start->warnings = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i < vm->hostpci->len; i++) {
 		const struct mp_hostpci *line = vm->hostpci->pdata[i];

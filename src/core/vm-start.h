@@ -12,6 +12,9 @@
 struct mp_vm_start {
 	char *refusal;       /* one sentence: card, reason, remedy; NULL: it may start */
 	GPtrArray *warnings; /* char *: what is odd, or could not be seen */
+	/* It may pass soon: of a mapping whose cards are all held some are by VMs that are
+	 * being started, and each of these takes but one. */
+	bool passes;
 };
 
 /*

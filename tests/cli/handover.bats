@@ -283,3 +283,75 @@ running() {
 	assert_file_contains "$TREE.first" "VM 102 is not started: .*VM 101 runs with it"
 	assert_not_exists "$TREE/trace"
 }
+
+# lock VMID PID: process PID of Proxmox VE works on the VM, as the tree's /proc has it.
+lock() {
+	local file=$TREE/var/lock/qemu-server/lock-$1.conf
+	mkdir -p "${file%/*}" "$TREE/proc/$2"
+	: >"$file"
+	printf '%s (task UPID) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20 21\n' "$2" >"$TREE/proc/$2/stat"
+	printf '1: FLOCK  ADVISORY  WRITE %s %02x:%02x:%s 0 EOF\n' "$2" $((0x$(stat -c %D "$file") >> 8 & 0xfff)) \
+		$((0x$(stat -c %D "$file") & 0xff)) "$(stat -c %i "$file")" >"$TREE/proc/locks"
+}
+
+# second PHASE: the hook of VM 102, which has the same card.
+second() {
+	rm -f "$TREE/count"
+	run --separate-stderr timeout -k 1 90 chroot "$TREE" /usr/bin/busybox env LD_PRELOAD=/sysfs.so SYSFS_COUNT=/count \
+		SYSFS_HOST=axl METIS_PASSTHROUGH_PROFILES=/profiles METIS_PASSTHROUGH_HOOK_SECONDS="${2-}" \
+		/usr/local/bin/metis-passthrough hook 102 "$1"
+	WRITES=$(cat "$TREE/count" 2>/dev/null || echo 0)
+	printf '%s\n' "hook 102 $1: exit $status" "$output$stderr"
+}
+
+@test "from the end of a VM's hook to its QEMU nobody else touches its card, and not for longer" {
+	local before
+	cp "$TREE/etc/pve/nodes/node1/qemu-server/101.conf" "$TREE/etc/pve/nodes/node1/qemu-server/102.conf"
+	lock 101 4242
+	hook pre-start
+	assert_equal "$status" 0
+	grep -qx 'task 4242 777' "$TREE/run/metis-passthrough/vm-101"
+	before=$(state)
+	second pre-start
+	assert_equal "$status" 1
+	[[ $stderr == "metis-passthrough: VM 102 is not started: no card of mapping metis is free: VM 101 is being started with it (by process 4242)" ]] || fail "$stderr"
+	assert_equal "$WRITES" 0
+	# The end of another VM, told late, neither silences it nor hands it back.
+	second post-stop
+	assert_equal "$WRITES" 0
+	assert_equal "$(state)" "$before"
+	# Its start failed, without a word to anybody.
+	: >"$TREE/proc/locks"
+	second pre-start
+	assert_equal "$status" 0
+	[ "$WRITES" -gt 0 ]
+	# By hand, without a lock, nobody is known.
+	! grep -q '^task' "$TREE/run/metis-passthrough/vm-102" || fail "a task is noted"
+}
+
+@test "of a mapping with several cards each start takes one: the next waits, for a while" {
+	local tries=0 pid
+	cp "$TREE/etc/pve/nodes/node1/qemu-server/101.conf" "$TREE/etc/pve/nodes/node1/qemu-server/102.conf"
+	# A second card, as far as names go.
+	cp -a "$(realpath "$CARD")" "$TREE/sys/second"
+	ln -s ../../../second "$TREE/sys/bus/pci/devices/0000:87:00.0"
+	sed -i 's/^\(.*\)path=0000:86:00.0\(.*\)/&\n\1path=0000:87:00.0\2/' "$TREE/etc/pve/mapping/pci.cfg"
+	lock 101 4242
+	mkdir -p "$TREE/run/metis-passthrough"
+	printf 'metis-passthrough vm 1\nlog 5\ntask 4242 777\ncard %s\ncard 0000:87:00.0\n' "$BDF" >"$TREE/run/metis-passthrough/vm-101"
+	second pre-start 3
+	assert_equal "$status" 1
+	[[ $stderr == "metis-passthrough: waiting for at most 1 s: VM 102 is not started: no card of mapping metis is free: "*$'\n'"metis-passthrough: VM 102 is not started: no card of mapping metis is free: VM 101 is being started"* ]] || fail "$stderr"
+	assert_equal "$WRITES" 0
+	second pre-start >"$TREE.second" 2>&1 &
+	pid=$!
+	until [ -n "$(find /proc/[0-9]*/root -maxdepth 0 -lname "$TREE" 2>/dev/null)" ]; do
+		[ $((tries += 1)) -lt 300 ] || fail "it does not begin"
+		sleep 0.1
+	done
+	: >"$TREE/proc/locks"
+	wait "$pid" || true
+	cat "$TREE.second"
+	# What is refused then is not that.
+	[ "$(grep -c 'no card of mapping' "$TREE.second")" -le 1 ] || fail "it does not go on"
+}

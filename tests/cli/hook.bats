@@ -144,6 +144,81 @@ runs() {
 	refused "VM 101 runs with it (hostpci0)"
 }
 
+# starts VMID PID BEGUN: its hook has made the card ready, and process PID of Proxmox VE goes on with its start.
+starts() {
+	local file=$TREE/var/lock/qemu-server/lock-$1.conf
+	mkdir -p "${file%/*}" "$TREE/run/metis-passthrough" "$TREE/proc/$2"
+	: >"$file"
+	printf 'metis-passthrough vm 1\nlog 5\ntask %s %s\ncard 0000:86:00.0\n' "$2" "$3" >"$TREE/run/metis-passthrough/vm-$1"
+	printf '%s (task) (UPID:) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %s 20 21\n' "$2" "$3" >"$TREE/proc/$2/stat"
+	# Of the kernel's, the numbers of the device are hexadecimal.
+	LOCKED=$(printf 'ADVISORY  WRITE %s %02x:%02x:%s 0 EOF' "$2" $((0x$(stat -c %D "$file") >> 8 & 0xfff)) \
+		$((0x$(stat -c %D "$file") & 0xff)) "$(stat -c %i "$file")")
+	printf '1: POSIX  ADVISORY  WRITE 1 00:01:2 0 EOF\n2: FLOCK  %s\n' "$LOCKED" >"$TREE/proc/locks"
+}
+
+@test "another VM is being started with the card: between its hook and its QEMU" {
+	local conf free
+	tree forum-node
+	conf=$TREE/etc/pve/nodes/node1/qemu-server/101.conf
+	cp "$conf" "${conf%/*}/102.conf"
+	starts 101 4242 777
+	VM=102
+	metis 1 hook 102 pre-start --sysroot "$TREE"
+	refused "0000:86:00.0 is not free: VM 101 is being started with it (by process 4242); stop that VM first"
+	# Itself may be tried again.
+	metis hook 101 pre-start --sysroot "$TREE"
+	# Who has the lock cannot be read, and the process lives.
+	rm "$TREE/proc/locks"
+	mkdir "$TREE/proc/locks"
+	metis 1 hook 102 pre-start --sysroot "$TREE"
+	refused "VM 101 is being started with it"
+	rmdir "$TREE/proc/locks"
+	# It has ended, also without a word: nobody is refused for it.
+	for free in ": >\$TREE/proc/locks" \
+		"sed -i /4242/d \$TREE/proc/locks" \
+		"sed -i s/4242/4243/ \$TREE/proc/locks" \
+		"sed -i 's/FLOCK  ADVISORY  WRITE 4242/-> FLOCK  ADVISORY  WRITE 4242/' \$TREE/proc/locks" \
+		"sed -i 's/ 0 EOF/1 0 EOF/' \$TREE/proc/locks" \
+		"sed -i 's/ 777 / 778 /' \$TREE/proc/4242/stat" \
+		"rm -r \$TREE/proc/4242" \
+		"rm \$TREE/var/lock/qemu-server/lock-101.conf" \
+		"sed -i /task/d \$TREE/run/metis-passthrough/vm-101" \
+		"echo junk >\$TREE/run/metis-passthrough/vm-101"; do
+		starts 101 4242 777
+		metis 1 hook 102 pre-start --sysroot "$TREE"
+		eval "$free"
+		metis hook 102 pre-start --sysroot "$TREE"
+	done
+}
+
+@test "a VM that is being started holds no card that it did not take in the end" {
+	local conf
+	tree metis-quad
+	conf=$TREE/etc/pve/nodes/node1/qemu-server/101.conf
+	# In the tree's words.
+	sed -i '/^hostpci/d; 1i hostpci0: mapping=metis,pcie=1' "$conf"
+	cp "$conf" "${conf%/*}/102.conf"
+	mkdir -p "$TREE/etc/pve/mapping"
+	printf 'metis\n' >"$TREE/etc/pve/mapping/pci.cfg"
+	for bus in 88 89; do
+		printf '\tmap id=1f9d:1100,iommugroup=%s,node=node1,path=0000:%s:00.0,subsystem-id=1f9d:0001\n' \
+			"$(basename "$(readlink "$TREE/sys/bus/pci/devices/0000:$bus:00.0/iommu_group")")" $bus >>"$TREE/etc/pve/mapping/pci.cfg"
+	done
+	metis hook 102 pre-start --sysroot "$TREE"
+	starts 101 4242 777
+	sed -i '/^card/d' "$TREE/run/metis-passthrough/vm-101"
+	printf 'card 0000:%s:00.0\n' 88 89 >>"$TREE/run/metis-passthrough/vm-101"
+	VM=102
+	metis 1 hook 102 pre-start --sysroot "$TREE"
+	refused "no card of mapping metis is free: VM 101 is being started with it"
+	# Its QEMU runs, and has the first one.
+	runs 4711 101
+	mkdir -p "$TREE/run/qemu-server"
+	echo '0000:88:00.0 101 pid:4711' >"$TREE/run/qemu-server/pci-id-reservations"
+	metis hook 102 pre-start --sysroot "$TREE"
+}
+
 @test "no IOMMU" {
 	metis 1 hook 101 pre-start --sysroot "$(host vtd-unused)"
 	refused "0000:86:00.0 is in no IOMMU group"

@@ -29,6 +29,7 @@ static void a_note_is_kept_and_forgotten(void **state G_GNUC_UNUSED)
 	note->log = 1234567890;
 	g_ptr_array_add(note->cards, g_strdup(CARD));
 	g_ptr_array_add(note->services, g_strdup("app@1.service"));
+	note->task = (struct mp_vm_task){ .pid = 4711, .begun = 99 };
 	assert_true(mp_vm_note_save(target, "101", note, NULL));
 	read = mp_vm_note_load(tree.root, "101", NULL);
 	assert_non_null(read);
@@ -36,6 +37,8 @@ static void a_note_is_kept_and_forgotten(void **state G_GNUC_UNUSED)
 	assert_int_equal(read->cards->len, 1);
 	assert_string_equal(read->cards->pdata[0], CARD);
 	assert_string_equal(read->services->pdata[0], "app@1.service");
+	assert_int_equal(read->task.pid, 4711);
+	assert_int_equal(read->task.begun, 99);
 	assert_null(mp_vm_note_load(tree.root, "102", NULL));
 	assert_true(mp_vm_note_forget(target, "101", NULL));
 	assert_null(mp_vm_note_load(tree.root, "101", NULL));
@@ -56,6 +59,10 @@ static void what_is_no_note_is_refused(void **state G_GNUC_UNUSED)
 		"metis-passthrough vm 1\nservice --now\n",
 		"metis-passthrough vm 1\nservice a.mount\n",
 		"metis-passthrough vm 1\nother x\n",
+		"metis-passthrough vm 1\ntask 4711\n",
+		"metis-passthrough vm 1\ntask 4711 99 1\n",
+		"metis-passthrough vm 1\ntask -1 99\n",
+		"metis-passthrough vm 1\ntask 4711 x\n",
 		"metis-passthrough vm 1\nlog\n",
 	};
 	struct tree tree;
