@@ -195,9 +195,9 @@ static bool wait_for_others(struct work *work, const char *vmid, GError **error)
 		mp_vm_start_judge(work->host, work->config, work->vm, &start);
 		waits = start.passes && g_get_monotonic_time() < deadline;
 		if (waits && !said) {
-			g_autofree char *line = g_strdup_printf(
-				"waiting for at most %u s: %s",
-				mp_hook_seconds(START_SECONDS), start.refusal);
+			g_autofree char *line =
+				g_strdup_printf("waiting for at most %u s: %s",
+					mp_hook_seconds(START_SECONDS), start.refusal);
 
 			mp_hook_say(NULL, line);
 			said = true;

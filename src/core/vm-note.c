@@ -118,8 +118,8 @@ bool mp_vm_note_save(struct mp_target *target, const char *vmid,
 	g_string_append_printf(text, "log %" G_GUINT64_FORMAT "\n", note->log);
 	if (note->task.pid)
 		g_string_append_printf(text,
-			"task %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n", note->task.pid,
-			note->task.begun);
+			"task %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n",
+			note->task.pid, note->task.begun);
 	for (guint i = 0; i < note->cards->len; i++)
 		g_string_append_printf(
 			text, "card %s\n", (const char *)note->cards->pdata[i]);
