@@ -2,13 +2,21 @@
 /*
  * guest/module.h - has the kernel module metis_dmatest loaded: as it is, by modprobe, or
  * built for the running kernel from the source that the package metis-passthrough-dkms
- * installs. What was built is not kept: dkms does that, where it can.
+ * installs. What was built is not kept: dkms does that, where it can. Nothing is built that
+ * others than root may write.
  */
 #ifndef MP_GUEST_MODULE_H
 #define MP_GUEST_MODULE_H
 
 #include "core/host.h"
 #include "core/target.h"
+
+/* How long mp_guest_module_load() takes at most: modprobe, then make and insmod. */
+#define MP_GUEST_MODULE_SECONDS 780u
+
+/* SECONDS, or as much of them as METIS_PASSTHROUGH_GUEST_SECONDS makes of them, which tests of
+ * what hangs set: the longest limit (600) becomes that, the others in proportion. */
+unsigned mp_guest_seconds(unsigned seconds);
 
 enum mp_module_from {
 	MP_MODULE_NOWHERE,
