@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -13,17 +14,23 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "guest/module.h"
 #include "hook-cards.h"
 #include "hook-selftest.h"
+#include "testing.h"
 
 #define PATH_SELF    "/proc/self/exe"
 #define PATH_JOURNAL "/run/systemd/journal/stdout"
 /* Guests with many disks, or a check of one, take minutes to boot. */
-#define SECONDS_WAIT "900"
-#define SECONDS_TEST "600"
+#define SECONDS_WAIT 900
+#define SECONDS_TEST 600
 /* Longer than all that, in case it hangs where nobody thought of. */
 #define SECONDS_ALL  3600u
 #define LOG_PREFIX   "metis-passthrough-selftest"
+
+static_assert(SECONDS_ALL > MP_TESTING_VM_SINGLE_SECONDS + SECONDS_WAIT + SECONDS_TEST +
+				    MP_GUEST_MODULE_SECONDS + MP_TESTING_VM_GRACE_SECONDS,
+	"the test ends by its own limits");
 
 /* A stream of lines into the journal: identifier, unit, priority, whether lines have a level,
  * and three more flags, each on a line (systemd, sd_journal_stream_fd()). -1: there is none. */
@@ -49,8 +56,8 @@ static int open_journal(void)
 static _Noreturn void become_selftest(const char *vmid)
 {
 	const char *const args[] = { "metis-passthrough", "selftest", "--vm", vmid,
-		"--wait", SECONDS_WAIT, "--timeout", SECONDS_TEST, "--color", "never",
-		NULL };
+		"--wait", G_STRINGIFY(SECONDS_WAIT), "--timeout",
+		G_STRINGIFY(SECONDS_TEST), "--color", "never", NULL };
 	int nothing = open("/dev/null", O_RDWR), journal = open_journal();
 	int said = journal >= 0 ? journal : nothing;
 	sigset_t none;

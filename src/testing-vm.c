@@ -9,19 +9,16 @@
 #include "core/selftest-vm.h"
 #include "core/vm.h"
 #include "guest/agent.h"
+#include "guest/module.h"
 #include "guest/report.h"
 #include "guest/single.h"
 #include "interrupt.h"
 #include "testing.h"
 
-/* The guest ends its test in the time; this is for building the module and giving the device
- * back, and for the agent. */
-#define GRACE_SECONDS  60
 /* The agent is asked after a second, two, four, ... qm takes half a second of a CPU. */
 #define WAIT_PAUSE_MAX (10 * G_TIME_SPAN_SECOND)
 #define WAIT_STEP      200000 /* microseconds: to be ended soon */
-#define SINGLE_SECONDS 120u
-#define SAID_MAX       400 /* of what the guest says, in a message */
+#define SAID_MAX       400    /* of what the guest says, in a message */
 
 static void add(GPtrArray *words, const char *word)
 {
@@ -67,6 +64,17 @@ static GPtrArray *words_of(const struct mp_testing_vm *wanted)
 		add_option(words, "--force", *bdf);
 	g_ptr_array_add(words, NULL);
 	return words;
+}
+
+/* How long it may take there. The guest's own limit is for its test alone. */
+static unsigned seconds_of(const struct mp_testing_vm *wanted)
+{
+	unsigned seconds = mp_guest_seconds(MP_TESTING_VM_GRACE_SECONDS);
+
+	/* By VFIO none is loaded. */
+	if (wanted->testing.way != MP_TESTING_VFIO)
+		seconds += mp_guest_seconds(MP_GUEST_MODULE_SECONDS);
+	return wanted->testing.seconds + seconds;
 }
 
 static bool keep_on(void *user G_GNUC_UNUSED)
@@ -249,7 +257,7 @@ static int run_in_vm(
 		.target = target,
 		.vmid = wanted->vmid,
 		.args = (const char *const *)words->pdata,
-		.seconds = wanted->testing.seconds + GRACE_SECONDS,
+		.seconds = seconds_of(wanted),
 		.tick = keep_on,
 	};
 	int code = MP_EXIT_FAILURE;
@@ -266,8 +274,9 @@ static int run_in_vm(
 static bool begin_single(
 	struct mp_target *target, const struct mp_testing_vm *wanted, GError **error)
 {
-	gint64 deadline = g_get_monotonic_time() +
-			  MIN(wanted->wait, SINGLE_SECONDS) * G_TIME_SPAN_SECOND;
+	gint64 deadline =
+		g_get_monotonic_time() +
+		MIN(wanted->wait, MP_TESTING_VM_SINGLE_SECONDS) * G_TIME_SPAN_SECOND;
 
 	for (;;) {
 		g_autoptr(GError) problem = NULL;

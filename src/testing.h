@@ -41,6 +41,12 @@ bool mp_testing_guest(struct mp_testing *testing, struct mp_selftest_report *rep
 
 /* --- inside of a VM, from its host (testing-vm.c) --- */
 
+/* What the host waits for beside the wait for the agent, the guest's test and its module: the
+ * device goes to a driver and back (60 each), the module is unloaded (60), the agent answers. */
+#define MP_TESTING_VM_GRACE_SECONDS  240u
+/* For another test of this VM that was told to end; at most as long as for the agent. */
+#define MP_TESTING_VM_SINGLE_SECONDS 120u
+
 struct mp_testing_vm {
 	struct mp_testing testing;
 	const char *vmid;

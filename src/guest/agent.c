@@ -8,10 +8,13 @@
 #include "core/fact.h"
 #include "core/program.h"
 #include "guest/agent.h"
+#include "guest/module.h"
 
 #define DEPTH_MAX    8
 #define QM_SECONDS   60 /* one call of qm; it waits for the agent some seconds itself */
 #define POLL_MS      500
+/* While its CPUs compile the module, the agent may be late with an answer. */
+#define DEAF_SECONDS 60
 #define EXIT_NO_FILE 127            /* of a shell in between */
 #define ANSWER_MAX   (1024u * 1024) /* what mp_program_call() keeps */
 
@@ -233,6 +236,26 @@ static bool ask(struct mp_agent_call *call, const char *pid, bool *ended, GError
 	return false;
 }
 
+/* HEARD: when it answered last. True: it did, or may do so yet. */
+static bool ask_again(struct mp_agent_call *call, const char *pid, bool *ended,
+	gint64 *heard, GError **error)
+{
+	gint64 now = g_get_monotonic_time();
+	GError *problem = NULL;
+
+	if (ask(call, pid, ended, &problem)) {
+		*heard = now;
+		return true;
+	}
+	if (g_error_matches(problem, MP_ERROR, MP_ERROR_BUSY) &&
+		now - *heard < mp_guest_seconds(DEAF_SECONDS) * G_TIME_SPAN_SECOND) {
+		g_error_free(problem);
+		return true;
+	}
+	g_propagate_error(error, problem);
+	return false;
+}
+
 /* It gives the device back by itself then. */
 static void end_it(struct mp_agent_call *call, const char *pid)
 {
@@ -248,9 +271,11 @@ bool mp_agent_exec(struct mp_agent_call *call, GError **error)
 	g_autofree char *pid = NULL;
 	uint64_t number;
 	bool ended = false;
+	gint64 heard;
 
 	if (!begin(call, call->args, &number, error))
 		return false;
+	heard = g_get_monotonic_time();
 	pid = g_strdup_printf("%" G_GUINT64_FORMAT, number);
 	for (;;) {
 		bool stop = call->tick && !call->tick(call->user);
@@ -263,7 +288,7 @@ bool mp_agent_exec(struct mp_agent_call *call, GError **error)
 				stop ? "interrupted" : "no result within the time", pid);
 			return false;
 		}
-		if (!ask(call, pid, &ended, error))
+		if (!ask_again(call, pid, &ended, &heard, error))
 			return false;
 		if (ended)
 			break;

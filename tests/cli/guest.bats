@@ -204,7 +204,10 @@ host_with_vm() {
 		case "\$1 \$2" in
 		"guest exec") echo '{ "pid" : 4242 }' ;;
 		"guest exec-status")
-			if [ -e "$AGENT/busy" ]; then echo '{ "exited" : 0 }'; else cat "$AGENT/status"; fi
+			[ ! -e "$AGENT/deaf" ] || { rm "$AGENT/deaf"; echo 'QEMU guest agent is not running' >&2; exit 255; }
+			if [ -e "$AGENT/until" ] && [ \$(date +%s) -lt \$(cat "$AGENT/until") ]; then
+				echo '{ "exited" : 0 }'
+			elif [ -e "$AGENT/busy" ]; then echo '{ "exited" : 0 }'; else cat "$AGENT/status"; fi
 			;;
 		esac
 	EOF
@@ -295,4 +298,38 @@ answers() {
 	assert_equal "$code" 3
 	grep -q '^qm guest exec 101 --synchronous 0 -- kill -TERM 4242$' "$AGENT/log" || fail "$(cat "$AGENT/log")"
 	grep -q 'VM 101: interrupted' "$BATS_TEST_TMPDIR/out" || fail "$(cat "$BATS_TEST_TMPDIR/out")"
+}
+
+# The guest's own limit is for its test; before that it may have to build the module, which has a limit of its own (600 s). Limits are
+# shortened to a hundredth here, all but --timeout.
+@test "selftest --vm waits for the module to be built, and not for ever" {
+	need_namespace
+	export METIS_PASSTHROUGH_GUEST_SECONDS=6
+	host_with_vm
+	answers 0 "$TOP_SRCDIR/tests/fuzz/corpus/guest-report/report"
+	echo $(($(date +%s) + 7)) >"$AGENT/until"
+	in_guest 0 selftest --vm 101 --timeout 1
+	assert_line --partial "in VM 101"
+	run grep -c exec-status "$AGENT/log"
+	[ "$output" -ge 3 ] || fail "$output questions in 7 s"
+	# An agent that does not answer once, while the guest compiles.
+	: >"$AGENT/deaf"
+	in_guest 0 selftest --vm 101 --timeout 1
+	[ ! -e "$AGENT/deaf" ] || fail "the agent was not asked"
+	# By VFIO nothing is built.
+	: >"$AGENT/busy"
+	rm "$AGENT/until"
+	for way in group module; do
+		: >"$AGENT/log"
+		begun=$(date +%s%N)
+		in_guest 3 selftest --vm 101 --timeout 1 --way $way
+		took=$((($(date +%s%N) - begun) / 1000000))
+		[[ $stderr == *"no result within the time"* ]] || fail "$stderr"
+		grep -q 'kill -TERM 4242' "$AGENT/log" || fail "$(cat "$AGENT/log")"
+		printf '%s: gave up after %s ms\n' $way $took
+		case $way in
+		group) [ $took -ge 3000 ] ;;
+		module) [ $took -ge 10000 ] ;;
+		esac
+	done
 }
