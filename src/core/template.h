@@ -16,6 +16,10 @@
  */
 char *mp_template_fill(const char *name, const char *const *values);
 
+/* TEXT wrapped at 78 columns, its first line after FIRST, the others after PREFIX. Caller
+ * frees. */
+char *mp_template_comment(const char *first, const char *prefix, const char *text);
+
 /* The table made from templates/ at build time; ended by a name of NULL. */
 struct mp_shipped_template {
 	const char *name, *text;

@@ -138,33 +138,6 @@ struct mp_vm_shape mp_vm_shape_of(const struct mp_vm_request *request)
 	};
 }
 
-char *mp_vm_comment(const char *first, const char *prefix, const char *text)
-{
-	g_auto(GStrv) words = g_strsplit_set(text, " \n", -1);
-	GString *out = g_string_new(NULL);
-	gsize column = 0;
-
-	for (char **word = words; *word; word++) {
-		if (!**word)
-			continue;
-		if (column && column + 1 + strlen(*word) > 78) {
-			g_string_append_c(out, '\n');
-			column = 0;
-		}
-		if (!column) {
-			const char *start = out->len ? prefix : first;
-
-			g_string_append_printf(out, "%s%s", start, *word);
-			column = strlen(start) + strlen(*word);
-			continue;
-		}
-		g_string_append_printf(out, " %s", *word);
-		column += 1 + strlen(*word);
-	}
-	g_string_append_c(out, '\n');
-	return g_string_free(out, FALSE);
-}
-
 void mp_vm_note_intel_iommu(
 	const struct mp_vm_request *request, struct mp_vm_output *output)
 {

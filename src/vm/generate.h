@@ -57,8 +57,6 @@ const char *mp_vm_target_name(enum mp_vm_target target);
 /* The arguments as a script that starts QEMU. Caller frees. */
 char *mp_vm_script(
 	const struct mp_vm_request *request, const struct mp_vm_output *output);
-/* TEXT wrapped at 78 columns, its first line after FIRST, the others after PREFIX. Caller frees. */
-char *mp_vm_comment(const char *first, const char *prefix, const char *text);
 
 /* --- for the targets --- */
 

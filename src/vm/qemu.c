@@ -168,7 +168,7 @@ void mp_vm_generate_qemu(const struct mp_vm_request *request, struct mp_vm_outpu
 static void append_all(
 	GString *text, const char *first, const char *prefix, const char *line)
 {
-	g_autofree char *comment = mp_vm_comment(first, prefix, line);
+	g_autofree char *comment = mp_template_comment(first, prefix, line);
 
 	g_string_append(text, comment);
 }

@@ -179,7 +179,7 @@ generate() {
 		generate "$target" --format json
 		assert_schema vm
 		assert_json .target "$target"
-		assert_json '.guest_files[0].path' /etc/modprobe.d/metis-passthrough.conf
+		assert_json '.guest_files[0].path' /etc/modprobe.d/metis-passthrough-guest.conf
 		assert_json '(.commands | length > 0)' "$([ $target = pve ] && echo true || echo false)"
 		assert_json '(.arguments | length > 0)' "$([ $target = qemu ] && echo true || echo false)"
 		assert_json '(.xml != null)' "$([ $target = libvirt ] && echo true || echo false)"

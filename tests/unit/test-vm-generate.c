@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/known-bad.h"
+#include "core/template.h"
 #include "unit.h"
 #include "vm/generate.h"
 #include "vm/xml.h"
@@ -47,11 +48,11 @@ static void known_bad_combinations(void **state G_GNUC_UNUSED)
 
 static void comments_are_wrapped(void **state G_GNUC_UNUSED)
 {
-	g_autofree char *once = mp_vm_comment("# - ", "#   ", "one  two\nthree");
+	g_autofree char *once = mp_template_comment("# - ", "#   ", "one  two\nthree");
 	g_autofree char *word = g_strnfill(100, 'x');
 	g_autofree char *text = g_strdup_printf("a %s b", word);
 	g_autofree char *expected = g_strdup_printf("# a\n# %s\n# b\n", word);
-	g_autofree char *longer = mp_vm_comment("# ", "# ", text);
+	g_autofree char *longer = mp_template_comment("# ", "# ", text);
 
 	assert_string_equal(once, "# - one two three\n");
 	assert_string_equal(longer, expected);
