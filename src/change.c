@@ -112,8 +112,9 @@ static bool allowed(struct show *show, GError **error)
 
 	if (live && geteuid() != 0) {
 		g_set_error(error, MP_ERROR, MP_ERROR_DENIED,
-			"cannot change this host: only root can; 'metis-passthrough plan' "
-			"shows what would be done");
+			"cannot change this host: only root can; '%s' shows what would be done",
+			show->options->preview ? show->options->preview
+					       : "metis-passthrough plan");
 		return false;
 	}
 	if (show->options->yes)
@@ -154,7 +155,10 @@ static bool agreed(const struct show *show, const struct mp_plan_report *report)
 	if (mp_interrupted())
 		return false;
 	return show->options->yes ||
-	       mp_ask(report->plan->reboot
+	       mp_ask(report->wish->guest
+			       ? "Make this change? It takes effect when the card's "
+				 "module is loaded."
+		       : report->plan->reboot
 			       ? "Make this change? It takes effect after a reboot."
 			       : "Make this change? It takes effect at once.");
 }
@@ -262,6 +266,27 @@ static int set_up(struct show *show, GError **error)
 	return change(show, target, planning, &report, error);
 }
 
+/* --- the plan alone --- */
+
+static int show_plan(struct show *show, GError **error)
+{
+	g_autoptr(mp_root) root = mp_root_open(show->options->sysroot, error);
+	g_autoptr(mp_planning) planning = NULL;
+	g_autofree char *suffix = where(show), *words = NULL, *next = NULL;
+	struct mp_plan_report report;
+
+	if (!root || !(planning = mp_planning_make(show->options->planning, root, error)))
+		return 0;
+	words = mp_planning_words(show->options->planning);
+	next = g_strdup_printf(
+		"metis-passthrough %s%s%s", show->options->verb, words, suffix);
+	report = mp_planning_report(planning);
+	report.where = suffix;
+	report.next = next;
+	show->ops->plan(&report, &show->style, stdout);
+	return report.exit_code;
+}
+
 int mp_change(const struct mp_change_options *options, GError **error)
 {
 	struct show show = {
@@ -280,5 +305,7 @@ int mp_change(const struct mp_change_options *options, GError **error)
 	show.people = show.ops == &mp_render_text;
 	if (!mp_planning_check(options->planning, error))
 		return 0;
+	if (options->dry_run)
+		return show_plan(&show, error);
 	return options->output ? write_output(&show, error) : set_up(&show, error);
 }

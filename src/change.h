@@ -16,6 +16,8 @@ struct mp_change_options {
 	const char *output; /* write the files there instead */
 	bool can_output;    /* the verb has that option */
 	bool yes, verbose;
+	const char *preview; /* "metis-passthrough plan": shows what would be done */
+	bool dry_run;        /* show the plan, and nothing else */
 };
 
 /* Returns an enum mp_exit, as a verb's run(). */

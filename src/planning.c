@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/guest-options.h"
 #include "core/journal.h"
 #include "core/pci.h"
 #include "core/pin.h"
@@ -111,6 +112,10 @@ char *mp_planning_words(const struct mp_planning_options *options)
 	if (options->binding)
 		add_word(words, "--binding", options->binding);
 	add_words(words, "--force", options->force);
+	if (options->guest && options->guest->driver)
+		add_word(words, "--driver-version", options->guest->driver);
+	if (options->guest && options->guest->firmware)
+		add_word(words, "--firmware-version", options->guest->firmware);
 	return g_string_free(words, FALSE);
 }
 
@@ -128,6 +133,7 @@ void mp_planning_free(struct mp_planning *planning)
 		g_ptr_array_unref(planning->force);
 	g_free(planning->profile_names);
 	g_free(planning->interrupted);
+	g_free(planning->guest_digest);
 	mp_config_free(planning->config);
 	mp_config_free(planning->stated);
 	mp_host_free(planning->host);
@@ -135,7 +141,7 @@ void mp_planning_free(struct mp_planning *planning)
 }
 
 static bool choose(struct mp_planning *planning, const struct mp_choose_options *options,
-	GError **error)
+	bool of_guest, GError **error)
 {
 	g_autoptr(mp_profile) profile = NULL;
 
@@ -162,6 +168,13 @@ static bool choose(struct mp_planning *planning, const struct mp_choose_options 
 	}
 	if (planning->choice.wanted->len)
 		return true;
+	if (of_guest) {
+		g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND,
+			"no card that a profile knows is here: none is named, and the VM was "
+			"given none; name one with --device (see 'metis-passthrough list'), or "
+			"look at the VM's configuration on its node");
+		return false;
+	}
 	g_set_error(error, MP_ERROR, MP_ERROR_NOT_FOUND,
 		"no card to pass through: none is named, %s names none, and no profile "
 		"claims one of this host by default; name one with --device (see "
@@ -304,6 +317,41 @@ static bool repin(struct mp_planning *planning, struct mp_root *root, GError **e
 
 /* --- what earlier runs left --- */
 
+/* The promised digest of the guest's file, of the latest transaction that speaks of it. */
+static void look_for_guest_file(struct mp_planning *planning, const struct mp_tx *tx)
+{
+	size_t count = json_object_is_type(tx->promises, json_type_array)
+			       ? json_object_array_length(tx->promises)
+			       : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		json_object *promise = json_object_array_get_idx(tx->promises, i);
+		const char *kind = mp_step_text_or_null(promise, "kind");
+		const char *path = mp_step_text_or_null(promise, "path");
+
+		if (g_strcmp0(kind, "guest-file") != 0 ||
+			g_strcmp0(path, MP_FILE_GUEST) != 0)
+			continue;
+		g_free(planning->guest_digest);
+		planning->guest_digest =
+			g_strdup(mp_step_text_or_null(promise, "sha256"));
+	}
+}
+
+static void look_for_guest_files(struct mp_planning *planning, struct mp_root *root)
+{
+	g_autoptr(GPtrArray) all = mp_journal_load(root, NULL);
+
+	planning->wish.journal_known = all != NULL;
+	for (guint i = 0; all && i < all->len; i++) {
+		const struct mp_tx *tx = all->pdata[i];
+
+		if (tx->state == MP_TX_APPLIED)
+			look_for_guest_file(planning, tx);
+	}
+	planning->wish.guest_digest = planning->guest_digest;
+}
+
 /*
  * The journal is root's. Who may not read it plans all the same: it only adds a remark.
  */
@@ -357,7 +405,7 @@ struct mp_planning *mp_planning_make(
 		return NULL;
 	planning->host = mp_host_load(root, MP_TOPIC_ALL, error);
 	if (!planning->host || (options->repin && !repin(planning, root, error)) ||
-		!choose(planning, &options->choose, error) ||
+		!choose(planning, &options->choose, options->guest != NULL, error) ||
 		!find_profiles(planning, options->choose.profile, error) ||
 		!find_forced(planning, options->force, error))
 		return NULL;
@@ -374,22 +422,30 @@ struct mp_planning *mp_planning_make(
 		.binding = options->binding  ? options->binding
 			   : config->binding ? config->binding
 					     : "auto",
-		.vm = options->vm || options->vm_alone ? options->vm : config->vm,
+		.vm = options->vm || options->vm_alone || options->guest ? options->vm
+									 : config->vm,
 		.mapping = options->mapping,
 		.hook = options->hook,
+		.guest = options->guest,
 	};
+	if (options->guest)
+		look_for_guest_files(planning, root);
 	if (options->vm_new)
 		plan_new_vm(planning);
 	if (!check_together(&planning->wish, error))
 		return NULL;
-	planning->plan = options->vm_alone ? mp_plan_make_vm(&planning->wish)
-					   : mp_plan_make(&planning->wish);
+	planning->plan = options->guest      ? mp_plan_make_guest(&planning->wish)
+			 : options->vm_alone ? mp_plan_make_vm(&planning->wish)
+					     : mp_plan_make(&planning->wish);
 	if (planning->plan->failure) {
 		g_set_error(error, MP_ERROR, MP_ERROR_IO, "%s; nothing was changed",
 			planning->plan->failure);
 		return NULL;
 	}
 	look_at_journal(planning, root);
+	/* A module can be loaded again without one: what it runs with tells. */
+	if (options->guest)
+		planning->reboot_due = planning->plan->reboot;
 	return g_steal_pointer(&planning);
 }
 

@@ -17,6 +17,8 @@ struct mp_planning_options {
 	gboolean hook;
 	bool repin;    /* the cards of the configuration, wherever they are now */
 	bool vm_alone; /* the VM and the mapping, and nothing of the host */
+	const struct mp_versions
+		*guest; /* inside of a VM: its module options; else NULL */
 	bool vm_new; /* a VM that is not on the host is planned as a new one; so is NULL */
 };
 
@@ -49,8 +51,9 @@ struct mp_planning {
 	GPtrArray *force;    /* char *, full addresses; ends with NULL */
 	struct mp_wish wish;
 	struct mp_plan *plan;
-	bool reboot_due;   /* a change of this boot waits for the next */
-	char *interrupted; /* id of a transaction that was, or NULL */
+	bool reboot_due;    /* a change of this boot waits for the next */
+	char *guest_digest; /* of the guest's file, as an earlier run wrote it, or NULL */
+	char *interrupted;  /* id of a transaction that was, or NULL */
 };
 
 /* Looks at the words alone, before any host is looked at. */

@@ -75,7 +75,7 @@ _metis_passthrough_options() {
 		;;
 	guest)
 		printf '%s\n' -d --device --id -p --profile --driver-version --firmware-version \
-			--strict -v --verbose -f --format --sysroot --color -h --help
+			-n --dry-run -y --yes --strict -v --verbose -f --format --sysroot --color -h --help
 		;;
 	*) return 1 ;;
 	esac
@@ -144,7 +144,7 @@ _metis_passthrough() {
 		elif [ "$verb" = vm ] && [ ${#words[@]} -eq 3 ] && [[ $cur != -* ]]; then
 			candidates='check generate apply'
 		elif [ "$verb" = guest ] && [[ $cur != -* ]]; then
-			candidates=check
+			candidates='check apply'
 		elif [ "$verb" = vm ] && [[ $cur != -* ]]; then
 			candidates=$(_metis_passthrough_vms)
 		elif [ "$verb" = diagnose ] && [[ $cur != -* ]]; then

@@ -259,7 +259,8 @@ static void look_at_files(struct mp_plan *plan, const struct mp_wish *wish)
 		look_at(plan, wish, plan->files->pdata[i]);
 }
 
-static void promise_files(struct mp_plan *plan)
+/* KIND: that of plain files. */
+static void promise_files(struct mp_plan *plan, const char *kind)
 {
 	for (guint i = 0; i < plan->files->len; i++) {
 		const struct mp_plan_file *file = plan->files->pdata[i];
@@ -285,7 +286,7 @@ static void promise_files(struct mp_plan *plan)
 			json_object_object_add(
 				promise, "absent", json_object_new_boolean(TRUE));
 		}
-		mp_plan_promise(plan, "file", promise);
+		mp_plan_promise(plan, kind, promise);
 	}
 }
 
@@ -360,7 +361,7 @@ struct mp_plan *mp_plan_make(const struct mp_wish *asked)
 	mp_plan_steps(plan, &wish);
 	mp_plan_mapping(plan, &wish);
 	mp_plan_vm(plan, &wish);
-	promise_files(plan);
+	promise_files(plan, "file");
 	note_pending(plan);
 	g_ptr_array_unref(wish.devices);
 	g_ptr_array_unref(wish.profiles);
@@ -406,5 +407,23 @@ struct mp_plan *mp_plan_make_vm(const struct mp_wish *asked)
 	g_ptr_array_set_size(plan->taken, 0);
 	mp_plan_mapping(plan, &wish);
 	mp_plan_vm(plan, &wish);
+	return plan;
+}
+
+struct mp_plan *mp_plan_make_guest(const struct mp_wish *asked)
+{
+	struct mp_plan *plan = plan_new();
+	struct mp_wish wish = *asked;
+
+	wish.asked = asked->devices->len;
+	mp_plan_guest_options(plan, &wish);
+	look_at_files(plan, &wish);
+	if (plan->obstacles->len)
+		return plan;
+	mp_plan_try(plan, &wish);
+	mp_plan_guest_prove(plan, &wish);
+	mp_plan_steps(plan, &wish);
+	promise_files(plan, "guest-file");
+	note_pending(plan);
 	return plan;
 }

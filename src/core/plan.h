@@ -10,6 +10,7 @@
 
 #include "core/binding.h"
 #include "core/host.h"
+#include "core/known-bad.h"
 #include "core/settings.h"
 #include "core/step.h"
 
@@ -32,6 +33,11 @@ struct mp_wish {
 	/* A VM that is not of the host, instead of vm: its options are planned
 	 * (plan->vm_options), no step is made. NULL: none. */
 	const struct mp_vm *vm_config;
+	/* Inside of a VM: versions that were named. NULL: this is about a node. */
+	const struct mp_versions *guest;
+	bool journal_known; /* what earlier runs wrote could be read */
+	const char *
+		guest_digest; /* SHA-256 of MP_FILE_GUEST as it was written; NULL: was not */
 };
 
 /* A file as it shall be. */
@@ -108,6 +114,8 @@ struct mp_plan *mp_plan_make(const struct mp_wish *wish);
 /* The same for the VM and the mapping of WISH alone: no file of the host, and only the devices
  * of WISH. What forbids handing them over is an obstacle here, too. */
 struct mp_plan *mp_plan_make_vm(const struct mp_wish *wish);
+/* The modprobe options inside of a VM, for the devices of WISH, whose `guest` is set. */
+struct mp_plan *mp_plan_make_guest(const struct mp_wish *wish);
 void mp_plan_free(struct mp_plan *plan);
 typedef struct mp_plan mp_plan;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(mp_plan, mp_plan_free)
@@ -146,6 +154,8 @@ void mp_plan_units(struct mp_plan *plan, const struct mp_wish *wish);
 void mp_plan_hook(struct mp_plan *plan, const struct mp_wish *wish);
 /* These judge the files: plan->then and plan->taken are set. */
 void mp_plan_simulate(struct mp_plan *plan, const struct mp_wish *wish); /* sets them */
+void mp_plan_try(
+	struct mp_plan *plan, const struct mp_wish *wish); /* sets `then` alone */
 void mp_plan_use(
 	struct mp_plan *plan, const struct mp_wish *wish); /* host uses: obstacles */
 void mp_plan_cmdline_prove(struct mp_plan *plan, const struct mp_wish *wish);
@@ -156,6 +166,9 @@ enum mp_bind_outcome mp_plan_outcome(const struct mp_wish *wish,
 	const struct mp_pci *device, char **why);
 /* The steps of the files, and the programs that make them count (plan/steps.c). */
 void mp_plan_steps(struct mp_plan *plan, const struct mp_wish *wish);
+/* Inside of a VM: the file, and what it comes to (plan/guest-options.c). */
+void mp_plan_guest_options(struct mp_plan *plan, const struct mp_wish *wish);
+void mp_plan_guest_prove(struct mp_plan *plan, const struct mp_wish *wish);
 /* These add steps of their own, after all files and programs. */
 void mp_plan_mapping(struct mp_plan *plan, const struct mp_wish *wish);
 void mp_plan_vm(struct mp_plan *plan, const struct mp_wish *wish);

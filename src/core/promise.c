@@ -31,6 +31,9 @@ static const struct kind {
 	{ "mapping", "status-mapping", "name", "node", "mapping %s", mp_judge_mapping,
 		true },
 	{ "vm", "status-vm", "vmid", "key", "VM %s", mp_judge_vm, true },
+	{ "guest-file", "status-guest-file", "path", NULL, NULL, mp_judge_file, true },
+	{ "guest-options", "status-guest-options", "path", NULL, NULL,
+		mp_judge_guest_options, true },
 };
 
 static const struct kind *kind_of(const char *name)

@@ -12,8 +12,10 @@
  *   pin        {address, id, subsystem, serial, slot}   null: had none
  *   mapping    {name, node, map}
  *   vm         {vmid, key, value}                 null: the key is not set
- * Of several transactions in force the latest counts, but for mapping and vm: there the later
- * promise about the same thing.
+ *   guest-file     as file                       inside of a VM
+ *   guest-options  {path, options ["metis dma_poll=1"]}
+ * Of several transactions in force the latest counts, but for mapping, vm and those of a guest:
+ * there the later promise about the same thing.
  */
 #ifndef MP_PROMISE_H
 #define MP_PROMISE_H

@@ -38,6 +38,17 @@ static struct json_object *names_array(const GPtrArray *profiles)
 	return array;
 }
 
+static struct json_object *guest_object(const struct mp_versions *guest)
+{
+	struct json_object *object = guest ? json_object_new_object() : NULL;
+
+	if (!guest)
+		return NULL;
+	mp_json_add_text(object, "driver", guest->driver);
+	mp_json_add_text(object, "firmware", guest->firmware);
+	return object;
+}
+
 static struct json_object *wish_object(const struct mp_plan_report *report)
 {
 	const struct mp_wish *wish = report->wish;
@@ -50,6 +61,7 @@ static struct json_object *wish_object(const struct mp_plan_report *report)
 	mp_json_add_text(object, "mapping", wish->mapping);
 	mp_json_add(object, "hook", json_object_new_boolean(wish->hook));
 	mp_json_add(object, "force", words_array(wish->force));
+	mp_json_add(object, "guest", guest_object(wish->guest));
 	return object;
 }
 

@@ -106,16 +106,21 @@ static void put_answer(struct mp_page *page, const struct mp_plan_report *report
 		what = subject(report);
 		text = g_strdup_printf("%s %s set up as wanted%s", what,
 			report->wish->devices->len == 1 ? "is" : "are",
-			report->reboot_due ? ", but that takes effect after a reboot, "
-					     "which is still due"
-					   : "");
+			!report->reboot_due   ? ""
+			: report->wish->guest ? ", but the driver that runs was loaded "
+						"before that"
+					      : ", but that takes effect after a reboot, "
+						"which is still due");
 		mp_page_para(page, 0, report->reboot_due ? MP_YELLOW : MP_GREEN,
 			"nothing to do:", INDENT, text);
 		return;
 	}
 	what = count_changes(plan);
 	text = g_strdup_printf("%s; takes effect %s%s", *what ? what : "a check",
-		plan->reboot ? "after a reboot" : "at once",
+		!plan->reboot
+			? report->wish->guest ? "when the module is loaded" : "at once"
+		: report->wish->guest ? "when the module is loaded again"
+				      : "after a reboot",
 		g_strcmp0(plan->binding, "none") == 0
 			? "; other files bind the card already"
 			: "");
@@ -366,8 +371,9 @@ static void put_remarks(struct mp_page *page, const char *title, const GPtrArray
 }
 
 /* What waits for the reboot, by name: the rest counts at once. */
-static void put_reboot(struct mp_page *page, const struct mp_plan *plan)
+static void put_reboot(struct mp_page *page, const struct mp_plan_report *report)
 {
+	const struct mp_plan *plan = report->plan;
 	g_autoptr(GString) text = g_string_new(NULL);
 	guint n = 0;
 
@@ -378,13 +384,15 @@ static void put_reboot(struct mp_page *page, const struct mp_plan *plan)
 			continue;
 		g_string_append_printf(text, "%s%s", n++ ? ", " : "", file->path);
 	}
-	if (!plan->reboot)
+	if (!plan->reboot || !plan->steps->len)
 		return;
 	mp_page_gap(page);
 	if (!n)
 		g_string_append(text, "what the programs make");
 	g_string_append(text, n > 1 ? " have" : " has");
-	g_string_prepend(text, "needed: ");
+	g_string_prepend(text,
+		report->wish->guest ? "needed, or the card's module unloaded and loaded: "
+				    : "needed: ");
 	g_string_append(text, " no effect before it");
 	mp_page_para(page, 0, MP_BOLD, "Reboot", LABEL, text->str);
 }
@@ -394,9 +402,11 @@ static void put_after(struct mp_page *page, const struct mp_plan_report *report,
 	const char *label, bool reboot)
 {
 	const char *where = report->where ? report->where : "";
+	const char *how =
+		report->wish->guest ? "load the module again or reboot" : "reboot";
 	g_autofree char *status = g_strdup_printf("metis-passthrough status%s", where);
-	g_autofree char *then = g_strdup_printf(
-		"%s: %s", *label ? "reboot, then" : "then reboot, and", status);
+	g_autofree char *then = *label ? g_strdup_printf("%s, then: %s", how, status)
+				       : g_strdup_printf("then %s, and: %s", how, status);
 	g_autofree char *now =
 		*label ? g_strdup(status) : g_strdup_printf("then: %s", status);
 
@@ -489,15 +499,16 @@ void mp_text_plan(const struct mp_plan_report *report,
 	put_remarks(&page, "NOTES", plan->notes, MP_PLAIN, style->unicode ? "·" : "-");
 	if (report->interrupted) {
 		g_autofree char *text = g_strdup_printf(
-			"transaction %s was interrupted: setup undoes it first, and its plan "
+			"transaction %s was interrupted: %s undoes it first, and its plan "
 			"may then differ from this one",
-			report->interrupted);
+			report->interrupted,
+			report->wish->guest ? "guest apply" : "setup");
 
 		mp_page_gap(&page);
 		mp_page_para(&page, 0, MP_YELLOW, "Beware", LABEL, text);
 	}
 	if (!forbidden_plan) {
-		put_reboot(&page, plan);
+		put_reboot(&page, report);
 		put_diffs(&page, plan);
 	}
 	put_next(&page, report);

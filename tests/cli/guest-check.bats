@@ -170,8 +170,8 @@ poke() {
 
 @test "what is no subcommand and no version is refused" {
 	metis 2 guest
-	metis 2 guest apply
-	[[ $stderr == *"there is no 'guest apply'"* ]] || fail "$stderr"
+	metis 2 guest judge
+	[[ $stderr == *"there is no 'guest judge'"* ]] || fail "$stderr"
 	metis 2 guest check --driver-version new --sysroot "$(host guest-ready)"
 	[[ $stderr == *"not a version"* ]] || fail "$stderr"
 	metis 3 guest check --sysroot /nonexistent

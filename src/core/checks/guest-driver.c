@@ -4,11 +4,12 @@
 
 #include <string.h>
 
+#include "core/boot.h"
 #include "core/checks/guest.h"
 #include "core/drivers.h"
-#include "core/known-bad.h"
+#include "core/guest-options.h"
+#include "core/modules.h"
 #include "core/pci.h"
-#include "core/platform.h"
 #include "core/profile.h"
 
 bool mp_guest_is_driven(const struct mp_pci *device)
@@ -74,49 +75,17 @@ void mp_check_guest_driver(struct mp_check_ctx *ctx)
 
 /* --- versions --- */
 
-struct judged {
-	struct mp_versions versions;
-	GString *hits, *maybes; /* reasons, joined */
-};
-
-static void add_reason(GString *text, const char *reason)
+/* What was named goes before what the module says. */
+static struct mp_guest_need *need_of(const struct mp_check_ctx *ctx)
 {
-	g_string_append_printf(text, "%s%s", text->len ? "; " : "", reason);
+	struct mp_versions versions =
+		mp_guest_versions(ctx->host, ctx->device, ctx->guest);
+
+	return mp_guest_need_new(ctx->profile, &versions);
 }
 
-/* What was named goes before what the module says: a firmware's update, a later install. */
-static void judge(const struct mp_check_ctx *ctx, struct judged *j)
-{
-	const struct mp_driver_module *module = mp_driver_module(ctx->host, ctx->device);
-	const struct mp_fact *release =
-		ctx->host->platform ? &ctx->host->platform->kernel_release : NULL;
-
-	j->versions = *ctx->guest;
-	if (!j->versions.driver && module && module->version.know == MP_KNOWN)
-		j->versions.driver = module->version.text;
-	if (!j->versions.kernel && release && release->know == MP_KNOWN)
-		j->versions.kernel = release->text;
-	j->hits = g_string_new(NULL);
-	j->maybes = g_string_new(NULL);
-	for (guint i = 0; i < ctx->profile->known_bad->len; i++) {
-		const struct mp_known_bad *bad = ctx->profile->known_bad->pdata[i];
-		enum mp_applies applies = mp_known_bad_applies(bad, &j->versions);
-
-		if (applies == MP_APPLIES_YES)
-			add_reason(j->hits, bad->reason);
-		if (applies == MP_APPLIES_MAYBE)
-			add_reason(j->maybes, bad->reason);
-	}
-}
-
-static void judged_clear(struct judged *j)
-{
-	g_string_free(j->hits, TRUE);
-	g_string_free(j->maybes, TRUE);
-}
-
-static void add_versions(
-	struct mp_finding *f, const struct mp_check_ctx *ctx, const struct judged *j)
+static void add_versions(struct mp_finding *f, const struct mp_check_ctx *ctx,
+	const struct mp_guest_need *need)
 {
 	const struct mp_driver_module *module = mp_driver_module(ctx->host, ctx->device);
 
@@ -126,39 +95,43 @@ static void add_versions(
 		mp_finding_evidence(f, "--driver-version", "%s", ctx->guest->driver);
 	if (ctx->guest->firmware)
 		mp_finding_evidence(f, "--firmware-version", "%s", ctx->guest->firmware);
-	if (j->maybes->len)
-		mp_finding_evidence(f, "may apply", "%s", j->maybes->str);
+	if (*need->maybes) {
+		g_autofree char *maybes = g_strjoinv("; ", need->maybes);
+
+		mp_finding_evidence(f, "may apply", "%s", maybes);
+	}
 }
 
 void mp_check_guest_driver_version(struct mp_check_ctx *ctx)
 {
 	bool set = ctx->profile->guest_options->len && mp_guest_options_set(ctx);
+	g_autoptr(mp_guest_need) need = need_of(ctx);
+	g_autofree char *hits = g_strjoinv("; ", need->hits);
+	const char *driver = need->versions.driver, *firmware = need->versions.firmware;
 	struct mp_finding *f;
-	struct judged j;
 
 	if (!ctx->profile->known_bad->len) {
 		mp_check_say(ctx, MP_SKIP, "Profile %s warns of no version",
 			ctx->profile->name);
 		return;
 	}
-	judge(ctx, &j);
-	if (j.hits->len) {
-		f = mp_check_say(ctx, set ? MP_INFO : MP_WARN, "%s: %s", ctx->device->bdf,
-			j.hits->str);
+	if (*need->hits) {
+		f = mp_check_say(
+			ctx, set ? MP_INFO : MP_WARN, "%s: %s", ctx->device->bdf, hits);
 		if (!set)
 			mp_finding_remedy(f,
 				"Use versions of driver and firmware that belong together; until "
 				"then see guest-driver-options.");
-	} else if (j.maybes->len && !set) {
+	} else if (*need->maybes && !set) {
 		f = mp_check_say(ctx, MP_UNSURE,
 			"%s: whether %s%s may be used in a VM is not known",
-			ctx->device->bdf, j.versions.driver ? "driver " : "its driver",
-			j.versions.driver ? j.versions.driver : "");
+			ctx->device->bdf, driver ? "driver " : "its driver",
+			driver ? driver : "");
 		mp_finding_remedy(f, "Name what is installed: %s%s%s.",
-			j.versions.driver ? "" : "--driver-version",
-			j.versions.driver || j.versions.firmware ? "" : " and ",
-			j.versions.firmware ? "" : "--firmware-version");
-	} else if (j.maybes->len) {
+			driver ? "" : "--driver-version",
+			driver || firmware ? "" : " and ",
+			firmware ? "" : "--firmware-version");
+	} else if (*need->maybes) {
 		f = mp_check_say(ctx, MP_INFO,
 			"%s: not all versions are known; with the profile's options in force "
 			"they work together, by the profile",
@@ -166,66 +139,46 @@ void mp_check_guest_driver_version(struct mp_check_ctx *ctx)
 	} else {
 		f = mp_check_say(ctx, MP_PASS,
 			"%s: nothing is known against driver %s%s%s", ctx->device->bdf,
-			j.versions.driver ? j.versions.driver : "(any)",
-			j.versions.firmware ? " with firmware " : "",
-			j.versions.firmware ? j.versions.firmware : "");
+			driver ? driver : "(any)", firmware ? " with firmware " : "",
+			firmware ? firmware : "");
 	}
-	add_versions(f, ctx, &j);
-	judged_clear(&j);
+	add_versions(f, ctx, need);
 }
 
 /* --- guest-driver-options --- */
 
 enum option_state { OPTION_SET, OPTION_OTHER, OPTION_ABSENT, OPTION_UNKNOWN };
 
-/* Parameters of type bool read as Y and N (kernel/params.c: param_get_bool()). */
-static bool same_value(const char *wanted, const char *is)
-{
-	if (!strcmp(wanted, is))
-		return true;
-	return (!strcmp(wanted, "1") && !strcmp(is, "Y")) ||
-	       (!strcmp(wanted, "0") && !strcmp(is, "N"));
-}
-
-/* OPTION: "metis dma_poll=1", the options of one module. *PARAMETER: the one that decides. */
 static enum option_state option_state(const struct mp_driver_module *module,
-	const char *option, const struct mp_module_parameter **parameter)
+	const struct mp_guest_option *option,
+	const struct mp_module_parameter **parameter)
 {
-	g_auto(GStrv) words = g_strsplit(option, " ", -1);
-
-	*parameter = NULL;
 	if (!module || module->parameters_fact.know == MP_UNKNOWN)
 		return OPTION_UNKNOWN;
-	if (!words[0] || strcmp(words[0], module->name) != 0)
+	if (!mp_cmdline_name_is(module->name, option->module))
 		return OPTION_UNKNOWN;
-	for (char **word = words + 1; *word; word++) {
-		char *equals = strchr(*word, '=');
-
-		if (!equals)
-			continue;
-		*equals = '\0';
-		*parameter = mp_driver_parameter(module, *word);
-		if (!*parameter)
-			return OPTION_ABSENT;
-		if ((*parameter)->value.know != MP_KNOWN)
-			return OPTION_UNKNOWN;
-		if (!same_value(equals + 1, (*parameter)->value.text))
-			return OPTION_OTHER;
-	}
-	return OPTION_SET;
+	*parameter = mp_driver_parameter(module, option->name);
+	if (!*parameter)
+		return OPTION_ABSENT;
+	if ((*parameter)->value.know != MP_KNOWN)
+		return OPTION_UNKNOWN;
+	return mp_guest_value_is(option->value, (*parameter)->value.text) ? OPTION_SET
+									  : OPTION_OTHER;
 }
 
-/* The first that is not set; OPTION_SET: all are. */
+/* The first that is not set, or the last; OPTION_SET: all are. */
 static enum option_state options_state(const struct mp_check_ctx *ctx,
-	const char **option, const struct mp_module_parameter **parameter)
+	const struct mp_guest_need *need, const struct mp_guest_option **option,
+	const struct mp_module_parameter **parameter)
 {
 	const struct mp_driver_module *module = mp_driver_module(ctx->host, ctx->device);
 
 	*parameter = NULL;
-	for (guint i = 0; i < ctx->profile->guest_options->len; i++) {
+	*option = NULL;
+	for (guint i = 0; i < need->options->len; i++) {
 		enum option_state state;
 
-		*option = ctx->profile->guest_options->pdata[i];
+		*option = need->options->pdata[i];
 		state = option_state(module, *option, parameter);
 		if (state != OPTION_SET)
 			return state;
@@ -235,67 +188,132 @@ static enum option_state options_state(const struct mp_check_ctx *ctx,
 
 bool mp_guest_options_set(const struct mp_check_ctx *ctx)
 {
+	g_autoptr(mp_guest_need) need = need_of(ctx);
 	const struct mp_module_parameter *parameter;
-	const char *option = NULL;
+	const struct mp_guest_option *option;
 
-	return options_state(ctx, &option, &parameter) == OPTION_SET;
+	return options_state(ctx, need, &option, &parameter) == OPTION_SET;
 }
 
-static void say_options(struct mp_check_ctx *ctx, const struct judged *j)
+/* --- what is written down for the next time that the module is loaded --- */
+
+/* The value that modprobe would give, or NULL. Caller frees. */
+static char *written(const struct mp_check_ctx *ctx, const struct mp_guest_option *option,
+	const char **file)
+{
+	const struct mp_modules *modules = ctx->host->modules;
+
+	return modules ? mp_modprobe_option(
+				 modules->modprobe, option->module, option->name, file)
+		       : NULL;
+}
+
+static char *apply_command(const struct mp_check_ctx *ctx)
+{
+	return g_strdup_printf("'metis-passthrough guest apply --device %s%s%s%s%s'",
+		ctx->device->bdf, ctx->guest->driver ? " --driver-version " : "",
+		ctx->guest->driver ? ctx->guest->driver : "",
+		ctx->guest->firmware ? " --firmware-version " : "",
+		ctx->guest->firmware ? ctx->guest->firmware : "");
+}
+
+/* STATE: not OPTION_SET. FILE: that has it already, or NULL. */
+static void add_remedy(struct mp_finding *f, const struct mp_check_ctx *ctx,
+	const struct mp_guest_need *need, const struct mp_guest_option *option,
+	enum option_state state, const char *file)
+{
+	g_autofree char *apply = apply_command(ctx);
+
+	if (file && state == OPTION_OTHER) {
+		mp_finding_remedy(f,
+			"Reboot the guest; or stop what uses the card, then 'modprobe -r %s && "
+			"modprobe %s'.",
+			option->module, option->module);
+		return;
+	}
+	if (file) {
+		mp_finding_remedy(f,
+			"%s gives it the option. Load the module again, or reboot, if that is "
+			"newer than the driver that runs; 'modinfo -p %s' tells which "
+			"parameters this version has.",
+			file, option->module);
+		return;
+	}
+	mp_finding_remedy(f,
+		"As root, %s writes 'options %s' into " MP_FILE_GUEST
+		"; then load the module again (or reboot the guest).%s",
+		apply, option->text,
+		need->profile->guest_driver_min
+			? " A driver that can do without is known by --driver-version "
+			  "and --firmware-version."
+			: "");
+}
+
+static struct mp_finding *say_unset(struct mp_check_ctx *ctx,
+	const struct mp_guest_need *need, const struct mp_guest_option *option,
+	enum option_state state, const char *file)
+{
+	const char *bdf = ctx->device->bdf;
+
+	if (state == OPTION_UNKNOWN)
+		return mp_check_say(ctx, MP_UNSURE,
+			"%s: whether its driver has the option '%s' is not known", bdf,
+			option->text);
+	if (state == OPTION_ABSENT)
+		return mp_check_say(ctx, MP_WARN,
+			"%s: its driver shows no parameter for '%s'", bdf, option->text);
+	if (file)
+		return mp_check_say(ctx, MP_WARN,
+			"%s: pending: %s has '%s', but the driver that runs was loaded "
+			"without it",
+			bdf, file, option->text);
+	return mp_check_say(ctx, MP_WARN,
+		"%s: its driver has not the option '%s', and %s", bdf, option->text,
+		*need->hits ? "the profile warns of its version: see guest-driver-version"
+			    : "that it can do without is not known");
+}
+
+static void say_options(struct mp_check_ctx *ctx, const struct mp_guest_need *need)
 {
 	const struct mp_module_parameter *parameter = NULL;
-	const char *option = NULL, *least = ctx->profile->guest_driver_min;
-	enum option_state state = options_state(ctx, &option, &parameter);
-	/* As `vm generate --guest-driver` decides. */
-	bool without = j->versions.driver && least &&
-		       mp_version_compare(j->versions.driver, least) >= 0 &&
-		       !j->hits->len && !j->maybes->len;
+	const struct mp_guest_option *option = NULL;
+	enum option_state state = options_state(ctx, need, &option, &parameter);
+	const struct mp_versions *versions = &need->versions;
+	g_autofree char *value = NULL;
+	const char *file = NULL;
 	struct mp_finding *f;
 
 	if (state == OPTION_SET) {
 		f = mp_check_say(ctx, MP_PASS,
 			"%s: its driver has the options for a VM (%s)", ctx->device->bdf,
 			(const char *)ctx->profile->guest_options->pdata[0]);
-	} else if (without) {
+	} else if (need->without) {
 		f = mp_check_say(ctx, MP_PASS,
 			"%s: driver %s with firmware %s needs no option (by profile %s)",
-			ctx->device->bdf, j->versions.driver,
-			j->versions.firmware ? j->versions.firmware : "of any version",
+			ctx->device->bdf, versions->driver,
+			versions->firmware ? versions->firmware : "of any version",
 			ctx->profile->name);
-	} else if (state == OPTION_UNKNOWN) {
-		f = mp_check_say(ctx, MP_UNSURE,
-			"%s: whether its driver has the option '%s' is not known",
-			ctx->device->bdf, option);
-	} else if (state == OPTION_ABSENT) {
-		f = mp_check_say(ctx, MP_WARN,
-			"%s: its driver shows no parameter for '%s'", ctx->device->bdf,
-			option);
 	} else {
-		f = mp_check_say(ctx, MP_WARN,
-			"%s: its driver has not the option '%s', and %s",
-			ctx->device->bdf, option,
-			j->hits->len
-				? "the profile warns of its version: see guest-driver-version"
-				: "that it can do without is not known");
+		bool right;
+
+		value = written(ctx, option, &file);
+		right = value && mp_guest_value_is(option->value, value);
+		f = say_unset(ctx, need, option, state, right ? file : NULL);
+		add_remedy(f, ctx, need, option, state, right ? file : NULL);
 	}
 	if (parameter)
 		mp_finding_fact(f, &parameter->value);
-	add_versions(f, ctx, j);
-	if (f->severity > MP_INFO)
-		mp_finding_remedy(f,
-			"Write 'options %s' into /etc/modprobe.d/metis-passthrough.conf, then "
-			"load the module again (or reboot the guest).%s",
-			option,
-			least ? " A driver that can do without is known by --driver-version "
-				"and --firmware-version."
-			      : "");
+	if (value)
+		mp_finding_evidence(f, file, "options %s %s%s%s", option->module,
+			option->name, *value ? "=" : "", value);
+	add_versions(f, ctx, need);
 }
 
 void mp_check_guest_driver_options(struct mp_check_ctx *ctx)
 {
-	struct judged j;
+	g_autoptr(mp_guest_need) need = need_of(ctx);
 
-	if (!ctx->profile->guest_options->len) {
+	if (!need->options->len) {
 		mp_check_say(ctx, MP_SKIP, "Profile %s wants no options in a guest",
 			ctx->profile->name);
 		return;
@@ -307,7 +325,5 @@ void mp_check_guest_driver_options(struct mp_check_ctx *ctx)
 			ctx->device->bdf);
 		return;
 	}
-	judge(ctx, &j);
-	say_options(ctx, &j);
-	judged_clear(&j);
+	say_options(ctx, need);
 }

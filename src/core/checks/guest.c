@@ -207,10 +207,11 @@ const struct mp_check mp_checks_guest_device[] = {
 		"the driver has the options that the card needs in a VM",
 		"A card that raises interrupts by a message in its own registers loses them in a VM, "
 		"unless driver and firmware know how to do without: then the driver has to poll.\n\n"
-		"Compares the profile's options for a guest with /sys/module/NAME/parameters. A "
-		"driver that can do without them (by its version, where no combination that the "
-		"profile warns of may apply) needs none. What to do: a line in /etc/modprobe.d, as "
-		"`vm generate` shows it, and the module loaded again.",
+		"Compares the profile's options for a guest with /sys/module/NAME/parameters, and, "
+		"where they differ, with modprobe.d: what is there counts when the module is loaded "
+		"again. A driver that can do without them (by its version, where no combination that "
+		"the profile warns of may apply) needs none. What to do: `guest apply` writes them "
+		"into a file of /etc/modprobe.d; then load the module again, or reboot.",
 		mp_check_guest_driver_options, .side = MP_SIDE_GUEST },
 	{ "guest-vectors", MP_SCOPE_DEVICE,
 		"the driver was granted the interrupt vectors that the card wants",

@@ -233,14 +233,19 @@ static char *why_not_tried(const struct mp_plan *plan)
 	return NULL;
 }
 
+void mp_plan_try(struct mp_plan *plan, const struct mp_wish *wish)
+{
+	plan->then = with_files(plan, wish);
+	plan->failure = why_not_tried(plan);
+}
+
 void mp_plan_simulate(struct mp_plan *plan, const struct mp_wish *wish)
 {
 	const struct mp_host *host = wish->host;
 	const struct mp_fact *by;
 	const struct mp_kernel *next;
 
-	plan->then = with_files(plan, wish);
-	plan->failure = why_not_tried(plan);
+	mp_plan_try(plan, wish);
 	if (!host->modules || !host->boot || !wish->devices->len)
 		return;
 	next = mp_host_next_kernel(host, &by);

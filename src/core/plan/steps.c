@@ -168,17 +168,17 @@ static void add_images(struct mp_plan *plan, const struct mp_wish *wish)
 	g_autoptr(GPtrArray) outputs = g_ptr_array_new();
 	g_autofree char *reason = because(plan, MP_FEEDS_IMAGES);
 	g_autofree char *why = g_strdup_printf(
-		"%s, and the first driver is chosen in the initramfs, where each "
+		"%s, and the %s in the initramfs, where each "
 		"image has a copy of its own; for all kernels, so that choosing "
 		"another in the boot menu changes nothing",
-		reason);
+		reason, wish->guest ? "module is loaded" : "first driver is chosen");
 
 	for (guint i = 0; host->initramfs && i < host->initramfs->images->len; i++) {
 		const struct mp_image *image = host->initramfs->images->pdata[i];
 
 		if (image->fact.know != MP_ABSENT)
 			g_ptr_array_add(outputs, (gpointer)image->path);
-		else
+		else if (!wish->guest)
 			tell_missing(plan, wish, image);
 	}
 	guint kernels = MAX(outputs->len, 1);
@@ -190,11 +190,12 @@ static void add_images(struct mp_plan *plan, const struct mp_wish *wish)
 			true, why),
 		true)
 		->slow = true;
-	add(plan,
-		mp_step_images_new(wish->devices,
-			"reads each new image and proves that the binding is in it, "
-			"before the host is rebooted with it"),
-		false);
+	if (!wish->guest)
+		add(plan,
+			mp_step_images_new(wish->devices,
+				"reads each new image and proves that the binding is in "
+				"it, before the host is rebooted with it"),
+			false);
 	switch (host->boot->loader) {
 	case MP_LOADER_SYSTEMD_BOOT:
 	case MP_LOADER_OTHER:
@@ -288,7 +289,8 @@ void mp_plan_steps(struct mp_plan *plan, const struct mp_wish *wish)
 {
 	unsigned feeds;
 
-	look_at_images(plan, wish);
+	if (!wish->guest)
+		look_at_images(plan, wish);
 	feeds = add_files(plan) | plan->stale;
 	if (feeds & MP_FEEDS_IMAGES)
 		add_images(plan, wish);

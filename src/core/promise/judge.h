@@ -53,5 +53,6 @@ void mp_judge_group(struct mp_judge *judge);
 void mp_judge_pin(struct mp_judge *judge);
 void mp_judge_mapping(struct mp_judge *judge);
 void mp_judge_vm(struct mp_judge *judge);
+void mp_judge_guest_options(struct mp_judge *judge);
 
 #endif

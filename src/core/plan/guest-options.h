@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest-options.h - what the parts of `guest apply` share. Only plan/guest-*.c include this. */
+#ifndef MP_PLAN_GUEST_OPTIONS_H
+#define MP_PLAN_GUEST_OPTIONS_H
+
+#include "core/guest-options.h"
+#include "core/plan.h"
+
+/* MP_FEEDS_* of a file with the options of MODULES (char *). Adds notes and obstacles. */
+unsigned mp_plan_guest_feeds(
+	struct mp_plan *plan, const struct mp_wish *wish, const GPtrArray *modules);
+/* The options of NEED are right; an image that loads the module without them is made again. */
+void mp_plan_guest_images(struct mp_plan *plan, const struct mp_wish *wish,
+	const struct mp_guest_need *need);
+
+#endif
