@@ -49,7 +49,7 @@ static const GOptionEntry options[] = {
 		"guest's address",
 		"VMID" },
 	{ "timeout", 't', 0, G_OPTION_ARG_INT, &opt_timeout,
-		"with --guest: end each device's test after so many seconds; with --vm: 600",
+		"with --guest: end the test after so many seconds; with --vm: 600",
 		"SECONDS" },
 	{ "wait", 0, 0, G_OPTION_ARG_INT, &opt_wait,
 		"with --vm: wait so many seconds until the guest agent answers (0)",
@@ -188,6 +188,12 @@ static bool take_options(struct mp_testing *testing, GError **error)
 
 /* --- which devices --- */
 
+/* One document: of text and JSON there may be several, one after another. */
+static bool is_single(void)
+{
+	return !g_strcmp0(opt_format, "junit");
+}
+
 static bool choose(const struct mp_host *host, const struct mp_config *config,
 	const struct mp_profile *profile, struct mp_choice *choice, GError **error)
 {
@@ -211,8 +217,7 @@ static bool choose(const struct mp_host *host, const struct mp_config *config,
 			"name it by --device");
 		return false;
 	}
-	if (choice->wanted->len > 1 &&
-		g_strcmp0(opt_format ? opt_format : "text", "text")) {
+	if (choice->wanted->len > 1 && is_single()) {
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
 			"format %s is about one device, and there are %u: name one by --device",
 			opt_format, choice->wanted->len);
@@ -288,12 +293,31 @@ static bool was_interrupted(void)
 	return mp_selftest_interrupted() || mp_interrupted();
 }
 
-/* All that were chosen; what fails with one is told, and the next one is tried. */
+/* What the devices before it have left of the time. False: nothing. */
+static bool take_rest(struct mp_testing *testing, const struct mp_pci *device,
+	gint64 begun, GError **error)
+{
+	gint64 gone = (g_get_monotonic_time() - begun) / G_TIME_SPAN_SECOND;
+
+	if (!opt_timeout)
+		return true;
+	testing->seconds = (unsigned)MAX(opt_timeout - gone, 0);
+	if (testing->seconds)
+		return true;
+	g_set_error(error, MP_ERROR, MP_ERROR_IO,
+		"%s: not tested: the time was over before (--timeout %d)", device->bdf,
+		opt_timeout);
+	return false;
+}
+
+/* All that were chosen; what fails with one is told, and the next one is tried. The error of a
+ * single one is the caller's to tell. */
 static int test_all(struct mp_testing *testing, const struct mp_host *host,
 	const GPtrArray *devices, const struct mp_render_ops *ops,
 	const struct mp_render_style *style, GError **error)
 {
 	const struct mp_profile *profile = testing->profile;
+	gint64 begun = g_get_monotonic_time();
 	int code = MP_EXIT_OK;
 
 	for (guint i = 0; i < devices->len; i++) {
@@ -304,17 +328,19 @@ static int test_all(struct mp_testing *testing, const struct mp_host *host,
 		int its_code = MP_EXIT_FAILURE;
 
 		testing->profile = profile ? profile : its;
-		if (testing->profile)
+		if (testing->profile && take_rest(testing, device, begun, &problem))
 			its_code = test(testing, host, device, ops, style, &problem);
 		testing->profile = profile;
 		code = MAX(code, problem ? (int)mp_error_exit(problem) : its_code);
-		if (problem && (was_interrupted() || i + 1 == devices->len)) {
+		if (problem && devices->len == 1) {
 			g_propagate_error(error, g_steal_pointer(&problem));
 			break;
 		}
 		if (problem)
 			fprintf(stderr, "metis-passthrough selftest: %s\n",
 				problem->message);
+		if (was_interrupted())
+			break;
 		if (i + 1 < devices->len)
 			fputc('\n', stdout);
 	}
@@ -348,10 +374,11 @@ static int in_vm(const struct mp_testing *testing, const struct mp_render_ops *o
 	struct mp_testing_vm wanted = {
 		.testing = *testing,
 		.vmid = opt_vm,
-		.device = opt_choose.devices ? opt_choose.devices[0] : NULL,
+		.devices = opt_choose.devices,
 		.profile = opt_choose.profile,
 		.way = opt_way,
 		.wait = (unsigned)opt_wait,
+		.single = is_single(),
 		.ops = ops,
 		.style = style,
 	};
@@ -364,11 +391,18 @@ static int in_vm(const struct mp_testing *testing, const struct mp_render_ops *o
 			"--vm %s: not the number of a VM", opt_vm);
 		return MP_EXIT_USAGE;
 	}
-	if (wanted.device &&
-		(opt_choose.devices[1] || !mp_pci_parse_bdf(wanted.device, &domain, &bus,
-						  &slot, &function))) {
+	for (char **bdf = wanted.devices; bdf && *bdf; bdf++) {
+		if (mp_pci_parse_bdf(*bdf, &domain, &bus, &slot, &function))
+			continue;
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-			"--device: with --vm one address, as the guest sees it");
+			"--device %s: not a PCI address ([DDDD:]BB:DD.F), as the guest sees it",
+			*bdf);
+		return MP_EXIT_USAGE;
+	}
+	if (wanted.single && wanted.devices && wanted.devices[1]) {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"format %s is about one device: name one by --device",
+			opt_format);
 		return MP_EXIT_USAGE;
 	}
 	if (wanted.profile && strchr(wanted.profile, '/')) {

@@ -53,7 +53,8 @@ static GPtrArray *words_of(const struct mp_testing_vm *wanted)
 	add_number(words, "--timeout", testing->seconds);
 	add_number(words, "--rounds", testing->options.rounds);
 	add_number(words, "--bytes", testing->options.bytes);
-	add_option(words, "--device", wanted->device);
+	for (char **bdf = wanted->devices; bdf && *bdf; bdf++)
+		add_option(words, "--device", *bdf);
 	add_option(words, "--profile", wanted->profile);
 	add_option(words, "--engine", testing->engine);
 	add_option(words, "--case", testing->options.cases);
@@ -123,16 +124,27 @@ static char *failure_of(const struct mp_selftest_report *report)
 	return NULL;
 }
 
-static bool note_report(struct mp_target *target, const struct mp_testing_vm *wanted,
-	const struct mp_selftest_report *report, GError **error)
+/* Of several devices it is the first failure that counts. CODE: of all of it. */
+static bool note_reports(struct mp_target *target, const struct mp_testing_vm *wanted,
+	const struct mp_agent_call *call, const struct mp_selftest_report *reports,
+	guint n, int code, GError **error)
 {
-	g_autofree char *failure = failure_of(report);
+	const struct mp_selftest_report *about = reports;
+	g_autofree char *failure = NULL, *words = said(call);
+
+	for (guint i = 0; i < n && !failure; i++) {
+		failure = failure_of(&reports[i]);
+		if (failure)
+			about = &reports[i];
+	}
 	const struct mp_selftest_vm_end end = {
-		.verdict = report->exit_code == MP_EXIT_OK ? MP_SELFTEST_VM_PASSED
-			   : report->failed                ? MP_SELFTEST_VM_FAILED
-							   : MP_SELFTEST_VM_NOT_RUN,
-		.device = report->device->bdf,
-		.why = failure ? failure : "it did not end well in the guest",
+		.verdict = code == MP_EXIT_OK ? MP_SELFTEST_VM_PASSED
+			   : failure          ? MP_SELFTEST_VM_FAILED
+					      : MP_SELFTEST_VM_NOT_RUN,
+		.device = about->device->bdf,
+		.why = failure          ? failure
+		       : call->err_size ? words
+					: "it did not end well in the guest",
 	};
 
 	return mp_selftest_vm_keep(target, wanted->vmid, &end, error);
@@ -167,44 +179,10 @@ static void note_problem(struct mp_target *target, const struct mp_testing_vm *w
 		fprintf(stderr, "metis-passthrough selftest: %s\n", trouble->message);
 }
 
-static int show(struct mp_target *target, const struct mp_testing_vm *wanted,
-	const struct mp_agent_call *call, struct mp_selftest_report *report,
-	GError **error)
+static void fill(struct mp_selftest_report *report, const struct mp_testing_vm *wanted,
+	const struct mp_guest_report *guest)
 {
-	g_autofree char *name = NULL;
-
-	mp_testing_sum_up(report);
-	/* Worse than what the results say: interrupted, or the device was not given back. */
-	report->exit_code = MAX(report->exit_code, MIN(call->exit_code, MP_EXIT_STUCK));
-	if (call->exit_code > MP_EXIT_FINDING && call->err_size) {
-		g_autofree char *words = said(call);
-
-		fprintf(stderr, "metis-passthrough selftest: VM %s says: %s\n",
-			wanted->vmid, words);
-	}
-	if (wanted->ops)
-		wanted->ops->selftest(report, wanted->style, stdout);
-	if (report->interrupted || report->options->cases)
-		return report->exit_code;
-	name = g_strdup_printf(
-		MP_SELFTEST_VM_PREFIX "%s-%s", wanted->vmid, report->device->bdf);
-	return mp_testing_keep(report, name, error) &&
-			       note_report(target, wanted, report, error)
-		       ? report->exit_code
-		       : MP_EXIT_FAILURE;
-}
-
-static int take(struct mp_target *target, const struct mp_testing_vm *wanted,
-	const struct mp_agent_call *call, GError **error)
-{
-	g_autoptr(mp_guest_report) guest = NULL;
-
-	if (!call->out_size)
-		return no_report(wanted, call, error);
-	guest = mp_guest_report_parse(wanted->vmid, call->out, call->out_size, error);
-	if (!guest)
-		return MP_EXIT_FAILURE;
-	struct mp_selftest_report report = {
+	*report = (struct mp_selftest_report){
 		.host = guest->host,
 		.device = guest->device,
 		.engine = guest->engine,
@@ -217,8 +195,80 @@ static int take(struct mp_target *target, const struct mp_testing_vm *wanted,
 		.seconds = guest->seconds,
 		.interrupted = guest->interrupted,
 	};
+	mp_testing_sum_up(report);
+}
 
-	return show(target, wanted, call, &report, error);
+/* What no report tells: a device that was not given back, or could not be tested at all. */
+static void pass_on(const struct mp_testing_vm *wanted, const struct mp_agent_call *call)
+{
+	g_autofree char *words = said(call);
+
+	fprintf(stderr, "metis-passthrough selftest: VM %s says: %s\n", wanted->vmid,
+		words);
+}
+
+static bool keep(const struct mp_testing_vm *wanted,
+	const struct mp_selftest_report *report, GError **error)
+{
+	g_autofree char *name = g_strdup_printf(
+		MP_SELFTEST_VM_PREFIX "%s-%s", wanted->vmid, report->device->bdf);
+
+	return mp_testing_keep(report, name, error);
+}
+
+static int show(struct mp_target *target, const struct mp_testing_vm *wanted,
+	const struct mp_agent_call *call, struct mp_selftest_report *reports, guint n,
+	GError **error)
+{
+	int worst = MP_EXIT_OK, code = MIN(call->exit_code, MP_EXIT_STUCK);
+	bool whole = true;
+
+	for (guint i = 0; i < n; i++) {
+		worst = MAX(worst, reports[i].exit_code);
+		whole = whole && !reports[i].interrupted && !reports[i].options->cases;
+	}
+	if (call->err_size && (code > MP_EXIT_FINDING || code > worst))
+		pass_on(wanted, call);
+	code = MAX(code, worst);
+	/* Of several, it is not known whose it is. */
+	if (n == 1 && (!wanted->devices || !wanted->devices[1]))
+		reports->exit_code = code;
+	for (guint i = 0; i < n; i++) {
+		if (i && wanted->ops)
+			fputc('\n', stdout);
+		if (wanted->ops)
+			wanted->ops->selftest(&reports[i], wanted->style, stdout);
+		if (!reports[i].interrupted && !reports[i].options->cases &&
+			!keep(wanted, &reports[i], error))
+			return MP_EXIT_FAILURE;
+	}
+	return !whole || note_reports(target, wanted, call, reports, n, code, error)
+		       ? code
+		       : MP_EXIT_FAILURE;
+}
+
+static int take(struct mp_target *target, const struct mp_testing_vm *wanted,
+	const struct mp_agent_call *call, GError **error)
+{
+	g_autoptr(GPtrArray) guests = NULL;
+	g_autofree struct mp_selftest_report *reports = NULL;
+
+	if (!call->out_size)
+		return no_report(wanted, call, error);
+	guests = mp_guest_reports_parse(wanted->vmid, call->out, call->out_size, error);
+	if (!guests)
+		return MP_EXIT_FAILURE;
+	if (wanted->single && guests->len > 1) {
+		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+			"VM %s has tested %u devices, and this format is about one: name it by "
+			"--device",
+			wanted->vmid, guests->len);
+		return MP_EXIT_FAILURE;
+	}
+	reports = g_new0(struct mp_selftest_report, guests->len);
+	for (guint i = 0; i < guests->len; i++)
+		fill(&reports[i], wanted, guests->pdata[i]);
+	return show(target, wanted, call, reports, guests->len, error);
 }
 
 /* --- running it --- */

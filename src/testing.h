@@ -22,7 +22,7 @@ struct mp_testing {
 	enum mp_testing_way way;
 	const char *engine; /* as asked for, or NULL */
 	char **force;       /* addresses, or NULL */
-	unsigned seconds;   /* for one device; 0: no limit of ours */
+	unsigned seconds;   /* what is left of them, for the device; 0: no limit of ours */
 	const struct mp_config *config;
 	const struct mp_profile *profile; /* the device's */
 };
@@ -50,9 +50,11 @@ bool mp_testing_guest(struct mp_testing *testing, struct mp_selftest_report *rep
 struct mp_testing_vm {
 	struct mp_testing testing;
 	const char *vmid;
-	/* As they were given, for the guest's program; or NULL. The device is the guest's address. */
-	const char *device, *profile, *way;
+	/* As they were given, for the guest's program; or NULL. Devices: the guest's addresses. */
+	char **devices;
+	const char *profile, *way;
 	unsigned wait;                   /* seconds, until the guest agent answers */
+	bool single;                     /* what is shown can be about one device only */
 	const struct mp_render_ops *ops; /* NULL: show nothing */
 	const struct mp_render_style *style;
 };

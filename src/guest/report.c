@@ -14,6 +14,7 @@
 #define DEPTH_MAX    16
 #define RESULTS_MAX  20000u
 #define EVIDENCE_MAX 100u
+#define REPORTS_MAX  64u
 
 static json_object *child(json_object *object, const char *key, enum json_type type)
 {
@@ -306,27 +307,79 @@ static bool take(struct mp_guest_report *r, json_object *report, const char **wh
 	return verdict_holds(r, report);
 }
 
-struct mp_guest_report *mp_guest_report_parse(
-	const char *vmid, const char *data, size_t size, GError **error)
+static bool is_among(const GPtrArray *reports, const char *bdf)
+{
+	for (guint i = 0; i < reports->len; i++)
+		if (!strcmp(((struct mp_guest_report *)reports->pdata[i])->device->bdf,
+			    bdf))
+			return true;
+	return false;
+}
+
+/* What is parsed already belongs to REPORTS, or is freed. */
+static bool take_one(
+	const char *vmid, json_object *parsed, GPtrArray *reports, const char **what)
 {
 	g_autoptr(mp_guest_report) r = g_new0(struct mp_guest_report, 1);
 	g_autofree char *origin = g_strdup_printf("VM %s", vmid);
-	json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
-	json_object *report = NULL;
-	const char *what = "it is no JSON";
-	bool good = false;
 
 	r->host = mp_host_new(origin, true);
 	r->results = g_ptr_array_new_with_free_func((GDestroyNotify)mp_case_result_free);
-	if (tokener && size <= REPORT_MAX)
-		report = json_tokener_parse_ex(tokener, data, (int)size);
-	if (report)
-		good = take(r, report, &what);
-	json_object_put(report);
+	if (!take(r, parsed, what))
+		return false;
+	*what = "it is about one device twice";
+	if (is_among(reports, r->device->bdf))
+		return false;
+	g_ptr_array_add(reports, g_steal_pointer(&r));
+	return true;
+}
+
+/* The next one, from *at on; NULL: that is none. */
+static json_object *parse_one(
+	json_tokener *tokener, const char *data, size_t size, size_t *at)
+{
+	json_object *parsed;
+
+	json_tokener_reset(tokener);
+	parsed = json_tokener_parse_ex(tokener, data + *at, (int)(size - *at));
+	*at += json_tokener_get_parse_end(tokener);
+	while (*at < size && strchr(" \t\r\n", data[*at]) && data[*at])
+		(*at)++;
+	return parsed;
+}
+
+static bool take_all(const char *vmid, const char *data, size_t size, GPtrArray *reports,
+	const char **what)
+{
+	json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+	size_t at = 0;
+	bool good = tokener && size <= REPORT_MAX;
+
+	do {
+		json_object *parsed = NULL;
+
+		*what = "it is no JSON";
+		good = good && reports->len < REPORTS_MAX;
+		if (!good)
+			break;
+		parsed = parse_one(tokener, data, size, &at);
+		good = parsed && take_one(vmid, parsed, reports, what);
+		json_object_put(parsed);
+	} while (good && at < size);
 	if (tokener)
 		json_tokener_free(tokener);
-	if (good)
-		return g_steal_pointer(&r);
+	return good && at == size;
+}
+
+GPtrArray *mp_guest_reports_parse(
+	const char *vmid, const char *data, size_t size, GError **error)
+{
+	g_autoptr(GPtrArray) reports =
+		g_ptr_array_new_with_free_func((GDestroyNotify)mp_guest_report_free);
+	const char *what;
+
+	if (take_all(vmid, data, size, reports, &what))
+		return g_steal_pointer(&reports);
 	g_set_error(error, MP_ERROR, MP_ERROR_INPUT,
 		"VM %s: the report that came from the guest cannot be trusted: %s", vmid,
 		what);

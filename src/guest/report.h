@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * guest/report.h - the report of a self-test in a VM, as it came out of the VM: read back from
+ * guest/report.h - the reports of a self-test in a VM, as they came out of the VM: read back from
  * JSON (templates/schema/selftest.schema.json), with nothing in it trusted.
  */
 #ifndef MP_GUEST_REPORT_H
@@ -20,8 +20,9 @@ struct mp_guest_report {
 	bool interrupted;
 };
 
-/* NULL: it is no such report, or contradicts itself. The caller frees. */
-struct mp_guest_report *mp_guest_report_parse(
+/* One for each device, one after another: struct mp_guest_report *, at least one. NULL: one of
+ * them is no such report, or contradicts itself. The caller frees. */
+GPtrArray *mp_guest_reports_parse(
 	const char *vmid, const char *text, size_t size, GError **error);
 void mp_guest_report_free(struct mp_guest_report *report);
 typedef struct mp_guest_report mp_guest_report;

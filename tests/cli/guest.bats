@@ -54,6 +54,8 @@ module() {
 			cat run
 		done' - "$DMATEST" "$1" >/dev/null 2>&1 3>&- &
 	MODULE=$!
+	# Or bash tells that it was killed.
+	disown
 }
 
 teardown() {
@@ -134,6 +136,31 @@ in_guest() {
 	assert_json '.results[] | select(.verdict == "fail") | .case' irq-polling
 	assert_json '.results[] | select(.verdict == "fail") | .remedy | test("dma_poll=1")' true
 	assert_json .summary.skip 1
+}
+
+@test "selftest --guest: of two devices each has its report, within one time" {
+	need_namespace
+	guest_with_module
+	module ""
+	# The second one has lost its attributes.
+	local other=$SYS/bus/pci/devices/0000:02:00.0
+	mkdir -p "$other"
+	for pair in vendor=0x8086 device=0x1234 class=0x00ff00 subsystem_vendor=0x0000 subsystem_device=0x0000 revision=0x10 \
+		enable=1 irq=10; do
+		echo "${pair#*=}" >"$other/${pair%%=*}"
+	done
+	: >"$other/driver_override"
+	ln -s ../../drivers/metis_dmatest "$other/driver"
+	in_guest 3 selftest --guest --device $BDF --device 0000:02:00.0 --format json
+	assert_equal "$(jq -s -r '[.[] | .device.address + " " + .verdict] | join(" ")' <<<"$output")" "$BDF passed"
+	[[ $stderr == *"0000:02:00.0: "* ]] || fail "$stderr"
+	in_guest 2 selftest --guest --device $BDF --device 0000:02:00.0 --format junit
+	[[ $stderr == *"format junit is about one device, and there are 2"* ]] || fail "$stderr"
+	kill -KILL -- "-$MODULE"
+	while kill -0 "$MODULE" 2>/dev/null; do sleep 0.05; done
+	module "dma-coherent=hang"
+	in_guest 3 selftest --guest --device $BDF --device 0000:02:00.0 --timeout 2 --format json
+	[[ $stderr == *"0000:02:00.0: not tested: the time was over before (--timeout 2)"* ]] || fail "$stderr"
 }
 
 @test "selftest --guest ends in time and at Ctrl-C, and tells what it had" {
@@ -281,6 +308,45 @@ answers() {
 		# shellcheck disable=SC2086
 		metis 2 selftest $args
 	done
+}
+
+@test "selftest --vm: several cards of one VM: a report for each, and one end of it all" {
+	need_namespace
+	host_with_vm
+	local kept=$BATS_TEST_TMPDIR/var/metis-passthrough/selftest metis=$BATS_TEST_TMPDIR/metis edu=$BATS_TEST_TMPDIR/edu
+	jq '.results[0].verdict = "fail" | .verdict = "failed"' "$TOP_SRCDIR/tests/fuzz/corpus/guest-report/report" >"$metis"
+	jq '.device.address = "0000:03:00.0" | .engine = "edu"' "$TOP_SRCDIR/tests/fuzz/corpus/guest-report/report" >"$edu"
+	cat "$edu" "$metis" >"$BATS_TEST_TMPDIR/both"
+	answers 1 "$BATS_TEST_TMPDIR/both"
+	in_guest 1 selftest --vm 101 --device 03:00.0 --device 0000:02:00.0
+	assert_equal "$(head -n 1 "$AGENT/log" | grep -o -- '--device.*')" "--device 03:00.0 --device 0000:02:00.0"
+	assert_line --index 0 --regexp '^selftest: all .* passed on 0000:03:00.0 \(edu\) in VM 101'
+	assert_line --regexp '^FAILED: .* on 0000:02:00.0 \(dw-edma\) in VM 101'
+	assert_equal "$(jq -r '"\(.verdict) \(.exit_code)"' "$kept/vm-101-0000:03:00.0.json")" "passed 0"
+	assert_equal "$(jq -r '"\(.verdict) \(.exit_code)"' "$kept/vm-101-0000:02:00.0.json")" "failed 1"
+	# The note is about the one that failed, wherever it stands.
+	grep -qx 'verdict failed' "$kept/vm-101.last" || fail "$(cat "$kept/vm-101.last")"
+	grep -qx 'device 0000:02:00.0' "$kept/vm-101.last" || fail "$(cat "$kept/vm-101.last")"
+	in_guest 1 selftest --vm 101 --format json
+	assert_equal "$(jq -s -r '[.[] | .device.address] | join(" ")' <<<"$output")" "0000:03:00.0 0000:02:00.0"
+	in_guest 2 selftest --vm 101 --format junit
+	[[ $stderr == *"VM 101 has tested 2 devices, and this format is about one"* ]] || fail "$stderr"
+	metis 2 selftest --vm 101 --format junit --device 02:00.0 --device 03:00.0
+	metis 2 selftest --vm 101 --device 02:00.0 --device x
+	# All that were tested passed, and one could not be.
+	answers 3 "$edu" "metis-passthrough selftest: 0000:02:00.0: in use"
+	in_guest 3 selftest --vm 101
+	[[ $stderr == *"VM 101 says: metis-passthrough selftest: 0000:02:00.0: in use"* ]] || fail "$stderr"
+	grep -qx 'verdict not-run' "$kept/vm-101.last" || fail "$(cat "$kept/vm-101.last")"
+	grep -qx 'why metis-passthrough selftest: 0000:02:00.0: in use' "$kept/vm-101.last" || fail "$(cat "$kept/vm-101.last")"
+	answers 1 "$edu" "metis-passthrough selftest: 0000:02:00.0: in use"
+	in_guest 1 selftest --vm 101
+	[[ $stderr == *"VM 101 says: metis-passthrough selftest: 0000:02:00.0: in use"* ]] || fail "$stderr"
+	jq '.device.address = "0000:02:00.0"' "$edu" >"$metis"
+	cat "$edu" "$metis" >"$BATS_TEST_TMPDIR/both"
+	answers 0 "$BATS_TEST_TMPDIR/both"
+	in_guest 0 selftest --vm 101
+	grep -qx 'verdict passed' "$kept/vm-101.last" || fail "$(cat "$kept/vm-101.last")"
 }
 
 @test "selftest --vm: at Ctrl-C the program in the guest is told to end" {

@@ -9,13 +9,15 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data;
-	g_autoptr(mp_guest_report) report =
-		mp_guest_report_parse("101", text, size, NULL);
+	g_autoptr(GPtrArray) reports = mp_guest_reports_parse("101", text, size, NULL);
 	struct mp_agent_call call = { 0 };
 	bool ended;
 	uint64_t pid;
 
-	if (report) {
+	g_assert(!reports || reports->len);
+	for (guint i = 0; reports && i < reports->len; i++) {
+		const struct mp_guest_report *report = reports->pdata[i];
+
 		g_assert(report->device && report->device->bdf && report->engine);
 		g_assert(report->results->len && report->options.rounds);
 	}

@@ -27,9 +27,20 @@
 	"\"verdict\":\"" verdict "\",\"results\":[" results "]}"
 #define BDF "0000:01:00.0"
 
+static GPtrArray *parse_all(const char *text, GError **error)
+{
+	return mp_guest_reports_parse("101", text, strlen(text), error);
+}
+
+/* The only one. */
 static struct mp_guest_report *parse(const char *text, GError **error)
 {
-	return mp_guest_report_parse("101", text, strlen(text), error);
+	g_autoptr(GPtrArray) reports = parse_all(text, error);
+
+	if (!reports)
+		return NULL;
+	assert_int_equal(reports->len, 1);
+	return g_ptr_array_steal_index(reports, 0);
 }
 
 static void test_report(void **state)
@@ -91,6 +102,77 @@ static void test_reports_that_lie(void **state)
 		assert_int_equal(error->code, MP_ERROR_INPUT);
 		assert_non_null(strstr(error->message, "VM 101"));
 	}
+}
+
+#define SECOND "0000:02:00.0"
+
+static void test_several_reports(void **state)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) reports =
+		parse_all(REPORT(BDF, "passed", RESULT("dma-read", "pass")) "\n\n" REPORT(
+				  SECOND, "failed", RESULT("dma-read", "fail")) " \n",
+			&error);
+
+	(void)state;
+	if (!reports)
+		fail_msg("%s", error->message);
+	assert_int_equal(reports->len, 2);
+	const struct mp_guest_report *first = reports->pdata[0],
+				     *second = reports->pdata[1];
+
+	assert_string_equal(first->device->bdf, BDF);
+	assert_string_equal(second->device->bdf, SECOND);
+	assert_int_equal(((struct mp_case_result *)first->results->pdata[0])->verdict,
+		MP_CASE_PASS);
+	assert_int_equal(((struct mp_case_result *)second->results->pdata[0])->verdict,
+		MP_CASE_FAIL);
+}
+
+/* All of it, or nothing. */
+static void test_several_that_lie(void **state)
+{
+	static const char *const bad[] = {
+		REPORT(BDF, "passed", RESULT("dma-read", "pass")) "x",
+		REPORT(BDF, "passed", RESULT("dma-read", "pass")) "\n{",
+		REPORT(BDF, "passed", RESULT("dma-read", "pass")) "\n{}",
+		REPORT(BDF, "passed", RESULT("dma-read", "pass")) "," REPORT(
+			SECOND, "passed", RESULT("dma-read", "pass")),
+		/* The second would take the file of the first. */
+		REPORT(BDF, "failed", RESULT("dma-read", "fail"))
+			REPORT(BDF, "passed", RESULT("dma-read", "pass")),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(GPtrArray) reports = parse_all(bad[i], &error);
+
+		if (reports)
+			fail_msg("taken: %s", bad[i]);
+		assert_int_equal(error->code, MP_ERROR_INPUT);
+	}
+}
+
+static void test_far_too_many(void **state)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	(void)state;
+	for (unsigned i = 0; i < 65; i++) {
+		g_autofree char *bdf = g_strdup_printf("0000:%02x:00.0", i);
+		g_auto(GStrv) halves = g_strsplit(
+			REPORT("@", "passed", RESULT("dma-read", "pass")), "@", 2);
+
+		g_string_append_printf(text, "%s%s%s\n", halves[0], bdf, halves[1]);
+		if (i == 63) {
+			g_autoptr(GPtrArray) reports = parse_all(text->str, NULL);
+
+			assert_non_null(reports);
+			assert_int_equal(reports->len, 64);
+		}
+	}
+	assert_null(parse_all(text->str, NULL));
 }
 
 static void test_figures_out_of_order(void **state)
@@ -157,6 +239,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_report),
 		cmocka_unit_test(test_reports_that_lie),
+		cmocka_unit_test(test_several_reports),
+		cmocka_unit_test(test_several_that_lie),
+		cmocka_unit_test(test_far_too_many),
 		cmocka_unit_test(test_figures_out_of_order),
 		cmocka_unit_test(test_pid),
 		cmocka_unit_test(test_status),
