@@ -22,13 +22,48 @@ static bool missing_is_told(const struct mp_judging_options *options,
 	return false;
 }
 
-static struct mp_profile *choose_profile(GPtrArray *wanted, GError **error)
+/* Of each device. */
+static GPtrArray *load_profiles(const GPtrArray *wanted, GError **error)
 {
-	const struct mp_pci *first = wanted->len ? wanted->pdata[0] : NULL;
+	g_autoptr(GPtrArray) profiles =
+		g_ptr_array_new_with_free_func((GDestroyNotify)mp_profile_free);
 
-	if (!first)
-		return mp_profile_load("generic", error);
-	return mp_profile_for_device(first, error);
+	for (guint i = 0; i < wanted->len; i++) {
+		struct mp_profile *profile =
+			mp_profile_for_device(wanted->pdata[i], error);
+
+		if (!profile)
+			return NULL;
+		g_ptr_array_add(profiles, profile);
+	}
+	return g_steal_pointer(&profiles);
+}
+
+/* Where host or VM are judged for all of them: the one that asks for the most. */
+static const struct mp_profile *most_demanding(const GPtrArray *profiles)
+{
+	for (guint i = 0; i < profiles->len; i++) {
+		const struct mp_profile *profile = profiles->pdata[i];
+
+		if (profile->irq_delivery == MP_IRQ_DEVICE_PROGRAMMED)
+			return profile;
+	}
+	return profiles->pdata[0];
+}
+
+/* "metis, edu": each once. */
+static char *names_of(const GPtrArray *profiles)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+	for (guint i = 0; i < profiles->len; i++) {
+		char *name = ((struct mp_profile *)profiles->pdata[i])->name;
+
+		if (!g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
+			g_ptr_array_add(names, name);
+	}
+	g_ptr_array_add(names, NULL);
+	return g_strjoinv(", ", (char **)names->pdata);
 }
 
 static void sum_up(struct mp_preflight_report *report)
@@ -93,6 +128,8 @@ static int judge(const struct mp_judging_options *options,
 	g_autoptr(mp_host) host = NULL;
 	g_autoptr(mp_config) config = NULL;
 	g_autoptr(mp_profile) profile = NULL;
+	g_autoptr(GPtrArray) profiles = NULL;
+	g_autofree char *names = NULL;
 	g_auto(mp_choice) choice = { NULL, NULL };
 	g_autoptr(GPtrArray) findings =
 		g_ptr_array_new_with_free_func((GDestroyNotify)mp_finding_free);
@@ -119,12 +156,17 @@ static int judge(const struct mp_judging_options *options,
 
 	if (!choose(options, &from, &choice, error))
 		return 0;
-	if (!profile && !(profile = choose_profile(choice.wanted, error)))
+	if (!profile && !choice.wanted->len &&
+		!(profile = mp_profile_load("generic", error)))
 		return 0;
+	if (!profile && !(profiles = load_profiles(choice.wanted, error)))
+		return 0;
+	names = profiles ? names_of(profiles) : g_strdup(profile->name);
 
 	struct mp_check_ctx ctx = {
 		.host = host,
-		.profile = profile,
+		.profile = profiles ? most_demanding(profiles) : profile,
+		.profiles = profiles,
 		.config = config,
 		.wanted = choice.wanted,
 		.missing = choice.missing,
@@ -134,7 +176,7 @@ static int judge(const struct mp_judging_options *options,
 	};
 	struct mp_preflight_report report = {
 		.host = host,
-		.profile = profile->name,
+		.profile = names,
 		.wanted = choice.wanted,
 		.vm = vm ? vm->id : NULL,
 		.findings = findings,

@@ -20,7 +20,7 @@ static const struct topic topics[] = {
 	{ "IOMMU", mp_checks_iommu },
 	{ "remapping", mp_checks_remapping },
 	{ "device", mp_checks_device },
-	{ "guest", mp_checks_guest_device },
+	{ "card in the guest", mp_checks_guest_device },
 	{ "device and IOMMU", mp_checks_device_iommu },
 	{ "device use", mp_checks_device_use },
 	{ "group", mp_checks_group },
@@ -141,6 +141,7 @@ static void run_one(struct mp_check_ctx *ctx, const struct mp_check *check)
 
 void mp_checks_run(struct mp_check_ctx *ctx, const char *glob)
 {
+	const struct mp_profile *profile = ctx->profile;
 	const struct mp_pci *device = ctx->device;
 	const struct mp_vm *vm = ctx->vm;
 	size_t n;
@@ -162,8 +163,11 @@ void mp_checks_run(struct mp_check_ctx *ctx, const char *glob)
 		}
 		for (guint d = 0; d < ctx->wanted->len; d++) {
 			ctx->device = ctx->wanted->pdata[d];
+			if (ctx->profiles)
+				ctx->profile = ctx->profiles->pdata[d];
 			run_one(ctx, all[i]);
 		}
+		ctx->profile = profile;
 	}
 	ctx->device = device;
 	ctx->vm = vm;

@@ -37,7 +37,9 @@ enum mp_check_side {
 /* What a check may look at. All pointers are borrowed. */
 struct mp_check_ctx {
 	const struct mp_host *host;
-	const struct mp_profile *profile; /* never NULL: "generic" where none fits */
+	/* Never NULL: "generic" where none fits. While a check of a device runs: the device's. */
+	const struct mp_profile *profile;
+	GPtrArray *profiles; /* struct mp_profile *: of each of wanted; NULL: PROFILE for all */
 	const struct mp_config *config;   /* never NULL: empty where there is none */
 	const struct mp_pci *device; /* MP_SCOPE_DEVICE; VM scope: first wanted or NULL */
 	GPtrArray *wanted;  /* struct mp_pci *: the devices asked about; maybe empty */

@@ -43,6 +43,23 @@ with_config() {
 	assert_json '.devices | length > 0' true
 }
 
+@test "each device is judged by its own profile, host and VM by the one that asks for the most" {
+	for order in "3b:00.0 86:00.0" "86:00.0 3b:00.0"; do
+		run --separate-stderr "$METIS" preflight --sysroot "$(host forum-node)" --device "${order% *}" --device "${order#* }" \
+			--format json
+		# The disk has 33 vectors of MSI-X and none of a Metis' MSI.
+		assert_json '[.findings[] | select(.id == "device-msi") | .summary | select(test("a metis is expected"))] | length' 0
+		assert_json '[.findings[] | select(.id == "card-interrupt-delivery") | .subject + " " + .severity] | sort | join(", ")' \
+			"0000:3b:00.0 pass, 0000:86:00.0 warn"
+	done
+	assert_json .profile "metis, nvme"
+	# Named, it is for all.
+	run --separate-stderr "$METIS" preflight --sysroot "$(host forum-node)" --device 86:00.0 --device 3b:00.0 --profile nvme \
+		--format json
+	assert_json .profile nvme
+	assert_json '[.findings[] | select(.id == "card-interrupt-delivery" and .severity == "warn")] | length' 0
+}
+
 @test "a device that is not there blocks" {
 	for what in "--device 99:00.0" "--id 1234:5678" "--profile edu"; do
 		# shellcheck disable=SC2086

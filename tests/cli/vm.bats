@@ -42,6 +42,18 @@ conf() {
 	assert_output --partial "does not get 0000:86:00.0"
 }
 
+@test "vm check: each card that is missing is told with a line of its own, that no other has" {
+	file=$(conf <<-'END'
+		machine: q35
+		hostpci1: 0000:18:00.0,pcie=1
+		memory: 2048
+	END
+	)
+	metis 1 vm check "$file" --sysroot "$(host set-up)" --device 86:00.0 --device 3b:00.0 --format json
+	assert_json '[.findings[] | select(.id == "vm-hostpci") | .remedy, (.evidence[].value | select(test("does not get"))) |
+		capture("\"(?<line>hostpci[0-9].*?)\"").line] | sort | join(" / ")' "hostpci0: 0000:86:00.0,pcie=1 / hostpci2: 0000:3b:00.0,pcie=1"
+}
+
 @test "vm check: the card that the configuration wants for this VM has to be in it" {
 	printf 'machine: q35\nmemory: 2048\n' >"$BATS_TEST_TMPDIR/101.conf"
 	mkdir -p "$BATS_TEST_TMPDIR/tree"

@@ -73,6 +73,35 @@ static void dead_devices_do_not_pass(void **state G_GNUC_UNUSED)
 	judge_clear(&j);
 }
 
+/* The kernel says "unknown" of what no driver has enabled yet. */
+static void power_that_the_kernel_did_not_look_at_is_read_from_the_device(
+	void **state G_GNUC_UNUSED)
+{
+	struct judge j;
+
+	judge_init(&j);
+	struct mp_pci *card = wanted(&j, "0000:86:00.0");
+
+	card->power_state = mp_fact_known(j.host, "/test/power_state", "unknown");
+	card->pm.present = true;
+	card->pm.state = 0;
+	expect(&j, "device-power-state", MP_PASS, "full power (D0)");
+	card->pm.state = 3;
+	expect(&j, "device-power-state", MP_PASS, "sleeps in D3hot");
+	card->pm.present = false;
+	expect(&j, "device-power-state", MP_PASS, "full power (D0)");
+	/* Whether it has the capability is not known. */
+	card->config_size = 64;
+	expect(&j, "device-power-state", MP_UNSURE, "not known");
+	card->config_size = 4096;
+	card->all_ones = true;
+	expect(&j, "device-power-state", MP_UNSURE, "not known");
+	card->all_ones = false;
+	card->config_fact = mp_fact_unknown(j.host, "/test/config", "Permission denied");
+	expect(&j, "device-power-state", MP_UNSURE, "not known");
+	judge_clear(&j);
+}
+
 static void links_are_compared_with_both_ends(void **state G_GNUC_UNUSED)
 {
 	struct judge j;
@@ -208,6 +237,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(resets_are_judged),
 		cmocka_unit_test(dead_devices_do_not_pass),
+		cmocka_unit_test(
+			power_that_the_kernel_did_not_look_at_is_read_from_the_device),
 		cmocka_unit_test(links_are_compared_with_both_ends),
 		cmocka_unit_test(msix_pages_are_judged),
 		cmocka_unit_test(twins_and_functions_are_named),

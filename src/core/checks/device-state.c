@@ -74,16 +74,25 @@ void mp_check_device_responds(struct mp_check_ctx *ctx)
 
 /* --- device-power-state --- */
 
+/* The kernel has not looked yet: no driver has enabled the device (drivers/pci/probe.c,
+ * pci_setup_device(): PCI_UNKNOWN). */
+static bool not_looked(const struct mp_pci *device)
+{
+	return mp_fact_is(&device->power_state, "unknown") && !device->all_ones &&
+	       device->config_fact.know == MP_KNOWN;
+}
+
 /* The attribute is there since Linux 5.12; before, PMCSR tells. */
 static const char *power_state(const struct mp_pci *device)
 {
 	static const char *const names[] = { "D0", "D1", "D2", "D3hot" };
 
-	if (device->power_state.know == MP_KNOWN)
+	if (device->power_state.know == MP_KNOWN && !not_looked(device))
 		return device->power_state.text;
-	if (device->power_state.know == MP_ABSENT && device->pm.present)
+	if (device->power_state.know != MP_UNKNOWN && device->pm.present)
 		return names[device->pm.state & 3];
-	return NULL;
+	/* A function without the capability knows no other state. */
+	return not_looked(device) && device->config_size > 64 ? "D0" : NULL;
 }
 
 void mp_check_device_power_state(struct mp_check_ctx *ctx)
@@ -132,6 +141,11 @@ void mp_check_device_power_state(struct mp_check_ctx *ctx)
 				     : "%s sleeps in %s and is woken when it is opened",
 		device->bdf, state);
 	mp_finding_fact(finding, &device->power_state);
+	if (not_looked(device))
+		mp_finding_evidence(finding, device->config_fact.source,
+			"%s; the kernel looks when a driver enables the device",
+			device->pm.present ? "power management capability"
+					   : "no power management capability");
 	mp_finding_fact(finding, &device->runtime_status);
 }
 

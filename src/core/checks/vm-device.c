@@ -175,19 +175,40 @@ static void judge_entry(const struct mp_check_ctx *ctx, struct mp_points *points
 			key, vm->id);
 }
 
+/* What was not read is not called conventional PCI; as the plan has it. */
+static bool may_be_express(const struct mp_pci *device)
+{
+	return is_express(device) || device->config_size < 256;
+}
+
+/* The first from N on that no line of the VM has. */
+static unsigned free_line(const struct mp_vm *vm, unsigned n)
+{
+	for (guint i = 0; i < vm->hostpci->len; i++) {
+		const struct mp_hostpci *line = vm->hostpci->pdata[i];
+
+		if (line->index == n)
+			return free_line(vm, n + 1);
+	}
+	return n;
+}
+
 static void judge_wanted(const struct mp_check_ctx *ctx, struct mp_points *points)
 {
 	g_autoptr(GPtrArray) devices = mp_vm_devices(ctx->vm);
+	unsigned n = 0;
 
 	for (guint i = 0; i < ctx->wanted->len; i++) {
 		const struct mp_pci *device = ctx->wanted->pdata[i];
-		g_autofree char *value = NULL;
+		g_autofree char *value = NULL, *key = NULL;
 
 		if (g_ptr_array_find(devices, device, NULL))
 			continue;
-		value = g_strdup_printf(
-			"%s%s", device->bdf, ctx->vm->q35 ? ",pcie=1" : "");
-		mp_points_add(points, MP_FAIL, mp_vm_how_to_set(ctx, "hostpci0", value),
+		n = free_line(ctx->vm, n);
+		key = g_strdup_printf("hostpci%u", n++);
+		value = g_strdup_printf("%s%s", device->bdf,
+			ctx->vm->q35 && may_be_express(device) ? ",pcie=1" : "");
+		mp_points_add(points, MP_FAIL, mp_vm_how_to_set(ctx, key, value),
 			"VM %s does not get %s: no hostpci line in effect names it",
 			ctx->vm->id, device->bdf);
 	}
