@@ -172,8 +172,8 @@ static bool take_numbers(
 		return false;
 	if (line->given[KEY_VECTORS])
 		mp_case_evidence(result, DMATEST_MODULE,
-			"%" G_GUINT64_FORMAT " vectors were tried, %" G_GUINT64_FORMAT
-			" arrived",
+			"vectors tried: %" G_GUINT64_FORMAT
+			", arrived: %" G_GUINT64_FORMAT,
 			line->value[KEY_VECTORS], line->value[KEY_ARRIVED]);
 	return true;
 }

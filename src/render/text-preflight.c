@@ -197,8 +197,9 @@ static void add_fact(GString *text, const char *prefix, const struct mp_fact *fa
 			text, "%s%s%s", text->len ? ", " : "", prefix, fact->text);
 }
 
-static void put_host(struct mp_page *page, const struct mp_host *host)
+static void put_host(struct mp_page *page, const struct mp_preflight_report *report)
 {
+	const struct mp_host *host = report->host;
 	g_autoptr(GString) text = g_string_new(NULL);
 
 	if (host->platform) {
@@ -214,7 +215,8 @@ static void put_host(struct mp_page *page, const struct mp_host *host)
 			text, "%sas captured in %s", text->len ? ", " : "", host->origin);
 	if (!text->len)
 		g_string_append(text, "live");
-	mp_page_para(page, 0, MP_FAINT, "Host", LABEL, text->str);
+	mp_page_para(
+		page, 0, MP_FAINT, report->in_guest ? "Guest" : "Host", LABEL, text->str);
 }
 
 static void put_device(struct mp_page *page, const struct mp_pci *device)
@@ -235,7 +237,7 @@ static void put_device(struct mp_page *page, const struct mp_pci *device)
 static void put_subjects(struct mp_page *page, const struct mp_preflight_report *report)
 {
 	mp_page_gap(page);
-	put_host(page, report->host);
+	put_host(page, report);
 	for (guint i = 0; i < report->wanted->len; i++)
 		put_device(page, report->wanted->pdata[i]);
 	if (report->wanted->len)

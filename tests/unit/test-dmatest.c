@@ -79,7 +79,7 @@ static void test_results(void **state)
 	assert_non_null(strstr(r->remedy, "dma_poll=1"));
 	assert_int_equal(r->evidence->len, 1);
 	assert_string_equal(((struct mp_evidence *)r->evidence->pdata[0])->value,
-		"32 vectors were tried, 1 arrived");
+		"vectors tried: 32, arrived: 1");
 	r = results->pdata[2];
 	assert_int_equal(r->verdict, MP_CASE_SKIP);
 	assert_int_equal(r->round, 1000);
