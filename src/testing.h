@@ -22,7 +22,7 @@ struct mp_testing {
 	enum mp_testing_way way;
 	const char *engine; /* as asked for, or NULL */
 	char **force;       /* addresses, or NULL */
-	unsigned seconds;   /* what is left of them, for the device; 0: no limit of ours */
+	unsigned seconds; /* what is left of them, for the device; 0: no limit of ours */
 	const struct mp_config *config;
 	const struct mp_profile *profile; /* the device's */
 };

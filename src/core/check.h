@@ -39,8 +39,9 @@ struct mp_check_ctx {
 	const struct mp_host *host;
 	/* Never NULL: "generic" where none fits. While a check of a device runs: the device's. */
 	const struct mp_profile *profile;
-	GPtrArray *profiles; /* struct mp_profile *: of each of wanted; NULL: PROFILE for all */
-	const struct mp_config *config;   /* never NULL: empty where there is none */
+	GPtrArray *
+		profiles; /* struct mp_profile *: of each of wanted; NULL: PROFILE for all */
+	const struct mp_config *config; /* never NULL: empty where there is none */
 	const struct mp_pci *device; /* MP_SCOPE_DEVICE; VM scope: first wanted or NULL */
 	GPtrArray *wanted;  /* struct mp_pci *: the devices asked about; maybe empty */
 	GPtrArray *missing; /* char *: asked about, but not on this host:

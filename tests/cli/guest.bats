@@ -313,10 +313,10 @@ answers() {
 @test "selftest --vm: several cards of one VM: a report for each, and one end of it all" {
 	need_namespace
 	host_with_vm
-	local kept=$BATS_TEST_TMPDIR/var/metis-passthrough/selftest metis=$BATS_TEST_TMPDIR/metis edu=$BATS_TEST_TMPDIR/edu
-	jq '.results[0].verdict = "fail" | .verdict = "failed"' "$TOP_SRCDIR/tests/fuzz/corpus/guest-report/report" >"$metis"
+	local kept=$BATS_TEST_TMPDIR/var/metis-passthrough/selftest card=$BATS_TEST_TMPDIR/card edu=$BATS_TEST_TMPDIR/edu
+	jq '.results[0].verdict = "fail" | .verdict = "failed"' "$TOP_SRCDIR/tests/fuzz/corpus/guest-report/report" >"$card"
 	jq '.device.address = "0000:03:00.0" | .engine = "edu"' "$TOP_SRCDIR/tests/fuzz/corpus/guest-report/report" >"$edu"
-	cat "$edu" "$metis" >"$BATS_TEST_TMPDIR/both"
+	cat "$edu" "$card" >"$BATS_TEST_TMPDIR/both"
 	answers 1 "$BATS_TEST_TMPDIR/both"
 	in_guest 1 selftest --vm 101 --device 03:00.0 --device 0000:02:00.0
 	assert_equal "$(head -n 1 "$AGENT/log" | grep -o -- '--device.*')" "--device 03:00.0 --device 0000:02:00.0"
@@ -342,8 +342,8 @@ answers() {
 	answers 1 "$edu" "metis-passthrough selftest: 0000:02:00.0: in use"
 	in_guest 1 selftest --vm 101
 	[[ $stderr == *"VM 101 says: metis-passthrough selftest: 0000:02:00.0: in use"* ]] || fail "$stderr"
-	jq '.device.address = "0000:02:00.0"' "$edu" >"$metis"
-	cat "$edu" "$metis" >"$BATS_TEST_TMPDIR/both"
+	jq '.device.address = "0000:02:00.0"' "$edu" >"$card"
+	cat "$edu" "$card" >"$BATS_TEST_TMPDIR/both"
 	answers 0 "$BATS_TEST_TMPDIR/both"
 	in_guest 0 selftest --vm 101
 	grep -qx 'verdict passed' "$kept/vm-101.last" || fail "$(cat "$kept/vm-101.last")"
