@@ -9,6 +9,36 @@ part() {
 		index($0, "lab: " from) { on = 1 }' "$LAB_OUT/2/log.out"
 }
 
+# looked SECTION: that part of what the VM told of itself (look).
+looked() {
+	awk -v head="== $1" '/^== / { on = $0 == head; next } on' "$LAB_OUT/2/look.out"
+}
+
+# truth found|driven ADDRESS KEY: what a card of the VM is, by look.
+truth() {
+	looked "$1 $2" | awk -v key="$3" '$1 == key { print $2 }'
+}
+
+# ram_below_4g: MiB of the VM's memory; it has none above.
+ram_below_4g() {
+	local bytes=0 range
+	while read -r range _; do
+		bytes=$((bytes + 0x${range#*-} - 0x${range%-*} + 1))
+	done < <(looked memory)
+	printf '%s
+' $((bytes >> 20))
+}
+
+# guest_address ID: where the VM has the device.
+guest_address() {
+	awk -v id="$1" '$3 == id { print $2 }' "$LAB_OUT/2/guest.out"
+}
+
+# verdict FILE ID SUBJECT: severity and summary of one finding.
+verdict() {
+	jq -r --arg id "$2" --arg subject "$3" '.findings[] | select(.id == $id and .subject == $subject) | "\(.severity): \(.summary)"' "$1"
+}
+
 # driver BOOT ADDRESS: the card's driver when that boot was over, or none.
 driver() {
 	awk -v card="$2" '$1 == card { print $NF }' "$LAB_OUT/$1/cards.out"
