@@ -34,17 +34,23 @@ static void work_clear(struct work *work)
 typedef struct work mp_hook_work;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(mp_hook_work, work_clear)
 
-/* Only what the VM's configuration says: most VMs have no card. */
+/* Only what the VM's configuration says: most VMs have no card, and a node may have
+ * hundreds. */
 static int has_cards(struct mp_root *root, const char *vmid, GError **error)
 {
-	g_autoptr(mp_host) host = mp_host_new(mp_root_name(root), mp_root_is_live(root));
+	g_autoptr(mp_host) one = mp_host_new(mp_root_name(root), mp_root_is_live(root));
+	g_autoptr(mp_host) all = NULL;
 	struct mp_vm *vm;
 
-	mp_probe_guests(host, root);
-	vm = mp_vm_find(host, vmid, error);
-	if (!vm)
-		return -1;
-	return vm->hostpci->len > 0;
+	mp_probe_guest(one, root, vmid);
+	vm = mp_vm_find(one, vmid, NULL);
+	if (vm)
+		return vm->hostpci->len > 0;
+	/* For what is said of it. */
+	all = mp_host_new(mp_root_name(root), mp_root_is_live(root));
+	mp_probe_guests(all, root);
+	vm = mp_vm_find(all, vmid, error);
+	return vm ? vm->hostpci->len > 0 : -1;
 }
 
 static bool load_host(struct work *work, const char *vmid, GError **error)

@@ -99,6 +99,9 @@ void mp_probe_initramfs(struct mp_host *host, struct mp_root *root);
 void mp_probe_use(struct mp_host *host, struct mp_root *root);
 void mp_probe_memory(struct mp_host *host, struct mp_root *root);
 void mp_probe_guests(struct mp_host *host, struct mp_root *root);
+/* Instead of it: the configuration of VMID alone, and not whether it runs; of the rest of
+ * the node nothing is known then. */
+void mp_probe_guest(struct mp_host *host, struct mp_root *root, const char *vmid);
 void mp_probe_setup(struct mp_host *host, struct mp_root *root);
 void mp_probe_cards(
 	struct mp_host *host, struct mp_root *root); /* after pci, with details */

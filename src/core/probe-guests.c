@@ -160,7 +160,8 @@ static void find_earlier_hookscript(
 	vm->next->earlier_problem = vm->earlier_problem;
 }
 
-static void load_vms(struct mp_host *host, struct mp_root *root)
+/* ONLY: the number of the one VM that is wanted; NULL: all. */
+static void load_vms(struct mp_host *host, struct mp_root *root, const char *only)
 {
 	struct mp_guests *guests = host->guests;
 	g_autofree char *dir = NULL;
@@ -182,8 +183,14 @@ static void load_vms(struct mp_host *host, struct mp_root *root)
 			: mp_fact_known(host, mp_host_strf(host, "/%s", dir), "listed");
 	if (err < 0)
 		return;
-	for (char **name = names; *name && guests->vms->len < VMS_MAX; name++)
-		load_vm(host, root, dir, *name);
+	for (char **name = names; *name && guests->vms->len < VMS_MAX; name++) {
+		g_autofree char *id = only ? vmid_of(*name) : NULL;
+
+		if (!only || g_strcmp0(id, only) == 0)
+			load_vm(host, root, dir, *name);
+	}
+	if (only)
+		return;
 	err = mp_root_list(root, RUN, &running);
 	for (guint i = 0; i < guests->vms->len; i++) {
 		find_running(host, root, guests->vms->pdata[i], err, running);
@@ -245,7 +252,8 @@ static void list_snippets(
 	}
 }
 
-void mp_probe_guests(struct mp_host *host, struct mp_root *root)
+/* False: this is no Proxmox VE node, or its files are not at hand. */
+static bool begin(struct mp_host *host, struct mp_root *root)
 {
 	struct mp_guests *guests = mp_host_alloc(host, sizeof(*guests));
 
@@ -256,11 +264,31 @@ void mp_probe_guests(struct mp_host *host, struct mp_root *root)
 	guests->storages = mp_host_array(host);
 	guests->node = find_node(host, root);
 	guests->pve = find_pve(host, root);
-	if (guests->pve.know != MP_KNOWN) {
-		guests->vms_fact = guests->mappings_fact = guests->storages_fact =
-			guests->reservations_fact = guests->pve;
+	guests->vms_fact = guests->mappings_fact = guests->storages_fact =
+		guests->reservations_fact = guests->pve;
+	return guests->pve.know == MP_KNOWN;
+}
+
+void mp_probe_guest(struct mp_host *host, struct mp_root *root, const char *vmid)
+{
+	static const char not_looked_at[] = "only one VM was looked at";
+	struct mp_guests *guests;
+
+	if (!begin(host, root))
 		return;
-	}
+	guests = host->guests;
+	guests->mappings_fact = guests->storages_fact = guests->reservations_fact =
+		mp_fact_unknown(host, "/" PVE, not_looked_at);
+	load_vms(host, root, vmid);
+}
+
+void mp_probe_guests(struct mp_host *host, struct mp_root *root)
+{
+	struct mp_guests *guests;
+
+	if (!begin(host, root))
+		return;
+	guests = host->guests;
 	guests->mappings_fact =
 		load_file(host, root, PVE "/mapping/pci.cfg", mp_mappings_parse);
 	guests->storages_fact =
@@ -271,7 +299,7 @@ void mp_probe_guests(struct mp_host *host, struct mp_root *root)
 		load_file(host, root, RUN "/pci-id-reservations", mp_reservations_parse);
 	for (guint i = 0; i < guests->storages->len; i++)
 		list_snippets(host, root, guests->storages->pdata[i]);
-	load_vms(host, root);
+	load_vms(host, root, NULL);
 	for (guint i = 0; i < guests->vms->len; i++)
 		mp_vm_resolve(host, guests->vms->pdata[i]);
 }

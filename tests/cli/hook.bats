@@ -50,6 +50,15 @@ runs() {
 	[[ $stderr == *"phase 'something-new' is not known"* ]]
 }
 
+@test "a VM without a card: no file of another VM is read" {
+	strace -o /dev/null true 2>/dev/null || skip "nothing may be traced here"
+	tree forum-node
+	ASAN_OPTIONS=detect_leaks=0 strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=open,openat,openat2 \
+		"$METIS" hook 100 pre-start --sysroot "$TREE"
+	grep -q '/100\.conf' "$BATS_TEST_TMPDIR/trace"
+	run ! grep -E '/101\.conf|pci\.cfg|storage\.cfg|snippets' "$BATS_TEST_TMPDIR/trace"
+}
+
 @test "words that are none: exit 2 or 3, never 0" {
 	metis 2 hook 101
 	assert_usage_error

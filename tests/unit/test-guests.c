@@ -68,6 +68,28 @@ static void node_is_read(void **state G_GNUC_UNUSED)
 	sysroot_clear(&s);
 }
 
+static void probe_102(struct mp_host *host, struct mp_root *root)
+{
+	mp_probe_guest(host, root, "102");
+}
+
+static void one_vm_is_read_alone(void **state G_GNUC_UNUSED)
+{
+	struct sysroot s;
+	g_autoptr(mp_host) host = NULL;
+
+	sysroot_init(&s);
+	make_node(&s);
+	host = sysroot_probe(&s, probe_102);
+	assert_int_equal(host->guests->vms->len, 1);
+	assert_non_null(mp_host_vm(host, "102"));
+	/* Nobody takes what was not looked at for not there. */
+	assert_int_equal(host->guests->mappings_fact.know, MP_UNKNOWN);
+	assert_int_equal(host->guests->storages_fact.know, MP_UNKNOWN);
+	assert_int_equal(host->guests->reservations_fact.know, MP_UNKNOWN);
+	sysroot_clear(&s);
+}
+
 static void pid_of_another_vm_is_not_ours(void **state G_GNUC_UNUSED)
 {
 	struct sysroot s;
@@ -147,6 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(node_is_read),
+		cmocka_unit_test(one_vm_is_read_alone),
 		cmocka_unit_test(pid_of_another_vm_is_not_ours),
 		cmocka_unit_test(plain_host_has_no_guests),
 		cmocka_unit_test(unmounted_cluster_is_unknown),
