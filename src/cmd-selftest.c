@@ -177,6 +177,8 @@ static bool take_options(struct mp_testing *testing, GError **error)
 			opt_rounds, ROUNDS_MAX);
 		return false;
 	}
+	if (opt_engine && !mp_engine_choose(opt_engine, NULL, error))
+		return false;
 	if (opt_case && !case_matches_something(opt_case)) {
 		g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
 			"--case %s: matches no case (see --list-cases)", opt_case);

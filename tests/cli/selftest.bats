@@ -18,7 +18,7 @@ load helpers
 
 @test "slips are usage errors" {
 	for args in "--rounds 0" "--bytes 3" "--bytes 1T" "--bytes -1" "--bytes 99999999999G" "--case no-such" "--device x" \
-		"--format yaml" "--way side"; do
+		"--format yaml" "--way side" "--device ffff:ff:1f.7 --engine steam"; do
 		# shellcheck disable=SC2086
 		metis 2 selftest $args
 		assert_usage_error
