@@ -168,7 +168,7 @@ static uint64_t time_bare(struct mp_mmio *bar, size_t size)
 
 static uint64_t time_selftest(struct mp_selftest *test, size_t size)
 {
-	struct mp_case_result result = { .name = "bench" };
+	struct mp_case_result result = { 0 };
 	uint64_t start = now_ns();
 
 	for (unsigned i = 0; i < TRANSFERS; i++)
