@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "core/drivers.h"
+#include "core/boot.h"
 #include "core/guest-options.h"
 #include "core/modules.h"
 #include "core/pci.h"
@@ -30,7 +30,7 @@ GPtrArray *mp_guest_options_array(void)
 
 void mp_guest_options_parse(GPtrArray *options, const char *line)
 {
-	g_auto(GStrv) words = g_strsplit_set(line, " \t", -1);
+	g_auto(GStrv) words = g_strsplit_set(line, " \t\r\n", -1);
 	const char *module = NULL;
 
 	for (char **word = words; *word; word++) {
@@ -72,6 +72,20 @@ bool mp_guest_option_given(
 		mp_modprobe_option(lines, option->module, option->name, file);
 
 	return value && mp_guest_value_is(option->value, value);
+}
+
+const struct mp_module_parameter *mp_guest_option_running(
+	const struct mp_host *host, const struct mp_guest_option *option)
+{
+	const GPtrArray *modules = host->drivers ? host->drivers->modules : NULL;
+
+	for (guint i = 0; modules && i < modules->len; i++) {
+		const struct mp_driver_module *module = modules->pdata[i];
+
+		if (mp_cmdline_name_is(module->name, option->module))
+			return mp_driver_parameter(module, option->name);
+	}
+	return NULL;
 }
 
 /* --- versions --- */

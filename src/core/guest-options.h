@@ -7,7 +7,7 @@
 #ifndef MP_GUEST_OPTIONS_H
 #define MP_GUEST_OPTIONS_H
 
-#include "core/host.h"
+#include "core/drivers.h"
 #include "core/known-bad.h"
 
 /* Not the file that `setup` writes: in a VM that is a node too, both may be there. */
@@ -57,6 +57,10 @@ GPtrArray *mp_guest_options_array(void);
 /* Do LINES (struct mp_modprobe_line) give the module what is wanted? *file: what decides. */
 bool mp_guest_option_given(
 	const GPtrArray *lines, const struct mp_guest_option *option, const char **file);
+
+/* The parameter of the module that runs, or NULL: it drives no device, or does not show it. */
+const struct mp_module_parameter *mp_guest_option_running(
+	const struct mp_host *host, const struct mp_guest_option *option);
 
 /* Is VALUE, as modprobe.d or sysfs has it, what is WANTED? */
 bool mp_guest_value_is(const char *wanted, const char *value);

@@ -84,6 +84,20 @@ setup_points() {
 	setup_points 5 6 host-driver
 }
 
+@test "guest apply and rollback: killed at any call, and a disk that is full at any" {
+	need_system
+	local mode
+	for mode in kill full; do
+		system guest-ready "$WORK/tree" >/dev/null
+		mkdir "$WORK/points"
+		run env EACH=1 "$TOP_SRCDIR/tests/crash/points" "$mode" "$WORK/points" "$WORK/tree" -- \
+			"$METIS" guest apply --yes --sysroot {} -- "$METIS" rollback --yes --sysroot {}
+		assert_success
+		printf '# guest apply and rollback, %s: %s\n' "$mode" "$output" >&3
+		rm -rf "$WORK/tree" "$WORK/points"
+	done
+}
+
 @test "the test would notice a program that writes in place" {
 	export ENGINE_DRIVER_IN_PLACE=1
 	points kill

@@ -277,19 +277,28 @@ static enum fate judge(const struct inside *in, const struct mp_guest_need *need
 
 /* --- all of them --- */
 
-/* Cards of one profile have one driver. NULL: the profile came before. Caller frees. */
+static bool same_profile(const struct mp_wish *wish, guint a, guint b)
+{
+	const struct mp_profile *one = wish->profiles->pdata[a];
+	const struct mp_profile *other = wish->profiles->pdata[b];
+
+	return !strcmp(one->name, other->name);
+}
+
+/* Cards of one profile have one driver; any of them may tell its version. NULL: the profile
+ * came before. Caller frees. */
 static struct mp_guest_need *need_of(const struct mp_wish *wish, guint index)
 {
-	const struct mp_profile *profile = wish->profiles->pdata[index];
-	struct mp_versions versions;
+	struct mp_versions versions = { NULL };
 
 	for (guint i = 0; i < index; i++)
-		if (!strcmp(((const struct mp_profile *)wish->profiles->pdata[i])->name,
-			    profile->name))
+		if (same_profile(wish, i, index))
 			return NULL;
-	versions =
-		mp_guest_versions(wish->host, wish->devices->pdata[index], wish->guest);
-	return mp_guest_need_new(profile, &versions);
+	for (guint i = index; i < wish->devices->len && !versions.driver; i++)
+		if (same_profile(wish, i, index))
+			versions = mp_guest_versions(
+				wish->host, wish->devices->pdata[i], wish->guest);
+	return mp_guest_need_new(wish->profiles->pdata[index], &versions);
 }
 
 /* "driver 1.4.16 of 0000:03:00.0: ..." */
@@ -476,18 +485,14 @@ static void prove(struct mp_plan *plan, const struct mp_wish *wish,
 }
 
 /* The driver that runs was loaded with something else. What it does not show is not known. */
-static bool is_pending(const struct mp_wish *wish, const struct mp_guest_need *need,
-	const struct mp_pci *device)
+static bool is_pending(const struct mp_wish *wish, const struct mp_guest_need *need)
 {
-	const struct mp_driver_module *module = mp_driver_module(wish->host, device);
-
-	for (guint i = 0; module && i < need->options->len; i++) {
+	for (guint i = 0; i < need->options->len; i++) {
 		const struct mp_guest_option *option = need->options->pdata[i];
 		const struct mp_module_parameter *parameter =
-			mp_driver_parameter(module, option->name);
+			mp_guest_option_running(wish->host, option);
 
-		if (mp_cmdline_name_is(module->name, option->module) && parameter &&
-			parameter->value.know == MP_KNOWN &&
+		if (parameter && parameter->value.know == MP_KNOWN &&
 			!mp_guest_value_is(option->value, parameter->value.text))
 			return true;
 	}
@@ -515,8 +520,7 @@ void mp_plan_guest_prove(struct mp_plan *plan, const struct mp_wish *wish)
 		if (!need || need->without)
 			continue;
 		prove(plan, wish, need);
-		plan->reboot =
-			plan->reboot || is_pending(wish, need, wish->devices->pdata[i]);
+		plan->reboot = plan->reboot || is_pending(wish, need);
 		for (guint o = 0; o < need->options->len; o++)
 			g_ptr_array_add(
 				options, g_strdup(((const struct mp_guest_option *)

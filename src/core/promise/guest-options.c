@@ -76,24 +76,11 @@ static bool say_image(struct mp_judge *judge, const struct mp_guest_option *opti
 
 /* --- the driver that runs --- */
 
-static const struct mp_module_parameter *running(
-	const struct mp_judge *judge, const struct mp_guest_option *option)
-{
-	const struct mp_drivers *drivers = judge->host->drivers;
-
-	for (guint i = 0; drivers && i < drivers->modules->len; i++) {
-		const struct mp_driver_module *module = drivers->modules->pdata[i];
-
-		if (mp_cmdline_name_is(module->name, option->module))
-			return mp_driver_parameter(module, option->name);
-	}
-	return NULL;
-}
-
 /* A driver without such a parameter in sysfs: by what it was loaded cannot be seen. */
 static bool say_running(struct mp_judge *judge, const struct mp_guest_option *option)
 {
-	const struct mp_module_parameter *parameter = running(judge, option);
+	const struct mp_module_parameter *parameter =
+		mp_guest_option_running(judge->host, option);
 	struct mp_finding *finding;
 
 	if (!mp_module_loaded(judge->host, option->module))
