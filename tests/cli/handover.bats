@@ -355,3 +355,18 @@ second() {
 	# What is refused then is not that.
 	[ "$(grep -c 'no card of mapping' "$TREE.second")" -le 1 ] || fail "it does not go on"
 }
+
+@test "a profile that is broken: refused before anything is touched; one that is not there: the program has its own" {
+	local before
+	before=$(state)
+	echo 'reset: [' >>"$TREE/profiles/metis.yaml"
+	hook pre-start
+	assert_equal "$status" 3
+	assert_equal "$WRITES" 0
+	[[ $stderr == "metis-passthrough: VM 101 is not started: /profiles/metis.yaml:"* ]] || fail "$stderr"
+	assert_equal "$(state)" "$before"
+	rm "$TREE/profiles/metis.yaml"
+	hook pre-start
+	assert_equal "$status" 0
+	[[ $stderr == *"made quiet"* ]] || fail "$stderr"
+}

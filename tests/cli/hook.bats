@@ -228,6 +228,24 @@ starts() {
 	metis hook 102 pre-start --sysroot "$TREE"
 }
 
+@test "sixteen lines: the last one counts as the first does" {
+	local conf line
+	tree metis-quad
+	conf=$TREE/etc/pve/nodes/node1/qemu-server/101.conf
+	sed -i '/^hostpci/d' "$conf"
+	for line in {0..14}; do
+		sed -i "1i hostpci$line: 0000:8$((line % 2 + 8)):00.0,pcie=1" "$conf"
+	done
+	sed -i '1i hostpci15: 0000:8a:00.0,pcie=1' "$conf"
+	metis hook 101 pre-start --sysroot "$TREE"
+	sed -i 's/^hostpci15: .*/hostpci15: 0000:77:00.0,pcie=1/' "$conf"
+	metis 1 hook 101 pre-start --sysroot "$TREE"
+	refused "there is no device at 0000:77:00.0 (hostpci15)"
+	# Another more, and Proxmox VE ignores it.
+	sed -i 's/^hostpci15: .*/hostpci16: 0000:77:00.0,pcie=1/' "$conf"
+	metis hook 101 pre-start --sysroot "$TREE"
+}
+
 @test "no IOMMU" {
 	metis 1 hook 101 pre-start --sysroot "$(host vtd-unused)"
 	refused "0000:86:00.0 is in no IOMMU group"
