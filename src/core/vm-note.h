@@ -15,7 +15,7 @@
 struct mp_vm_note {
 	uint64_t log;     /* time of the log's last line then: microseconds since boot */
 	GPtrArray *cards; /* char *: full addresses */
-	GPtrArray *services; /* char *: names of units */
+	GPtrArray *services;    /* char *: names of units */
 	struct mp_vm_task task; /* that started it; pid 0: not known */
 };
 

@@ -9,6 +9,10 @@ tree() {
 	"$TOP_SRCDIR/tests/hosts/unpack" "$(host "$1")" "$TREE"
 }
 
+teardown() {
+	[ -z "${SHM-}" ] || rm -rf -- "$SHM"
+}
+
 # The card in the unpacked host.
 card() {
 	printf '%s\n' "$TREE/sys/bus/pci/devices/0000:86:00.0"
@@ -199,6 +203,42 @@ starts() {
 		eval "$free"
 		metis hook 102 pre-start --sysroot "$TREE"
 	done
+}
+
+# As the kernel writes it, of a lock that is taken; on tmpfs, as /run/lock is.
+@test "who has a lock is read from the kernel's own list" {
+	local conf file holder tries=0
+	[ "$(stat -f -c %T /dev/shm)" = tmpfs ] && [ -w /dev/shm ] || skip "/dev/shm is no tmpfs"
+	tree forum-node
+	conf=$TREE/etc/pve/nodes/node1/qemu-server/101.conf
+	cp "$conf" "${conf%/*}/102.conf"
+	SHM=$(mktemp -d /dev/shm/metis.XXXXXX)
+	mkdir -p "$TREE/var/lock" "$TREE/run/metis-passthrough"
+	mv "$TREE" "$SHM/tree"
+	TREE=$SHM/tree
+	file=$TREE/var/lock/qemu-server/lock-101.conf
+	mkdir "${file%/*}"
+	mkfifo "$SHM/end"
+	exec 8<>"$SHM/end"
+	flock -o "$file" cat <"$SHM/end" >/dev/null 3>&- 8>&- &
+	holder=$!
+	until grep -qE "FLOCK +ADVISORY +WRITE $holder " /proc/locks; do
+		[ $((tries += 1)) -lt 300 ] || fail "no lock"
+		sleep 0.1
+	done
+	mkdir -p "$TREE/proc/$holder"
+	cat /proc/locks >"$TREE/proc/locks"
+	cat "/proc/$holder/stat" >"$TREE/proc/$holder/stat"
+	kill "$holder"
+	exec 8>&-
+	wait "$holder" || true
+	printf 'metis-passthrough vm 1\nlog 5\ntask %s %s\ncard 0000:86:00.0\n' "$holder" \
+		"$(cut -d ' ' -f 22 "$TREE/proc/$holder/stat")" >"$TREE/run/metis-passthrough/vm-101"
+	VM=102
+	metis 1 hook 102 pre-start --sysroot "$TREE"
+	refused "VM 101 is being started with it (by process $holder)"
+	cat /proc/locks >"$TREE/proc/locks"
+	metis hook 102 pre-start --sysroot "$TREE"
 }
 
 @test "a VM that is being started holds no card that it did not take in the end" {
