@@ -103,7 +103,7 @@ tarball() {
 
 check_everything() {
 	need_packages "$top/build-aux/packages-build.txt" "$top/build-aux/packages-check.txt" \
-		"$top/tests/lab/packages.txt"
+		"${lab_packages[@]}"
 	build --enable-tests --enable-werror
 	suite "$top/build" 'unit, cli, fuzz replay' check
 	tarball

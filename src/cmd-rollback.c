@@ -230,8 +230,8 @@ static bool undo(struct mp_target *target, const struct work *work, GError **err
 static void say_done(const struct work *work)
 {
 	if (needs_reboot(work->chosen) || needs_reboot(work->interrupted))
-		printf("Files and images are as they were. Until the next boot the host runs "
-		       "with what it was booted with: reboot.\n");
+		printf("Files and images are as they were. Until the next boot the host "
+		       "runs\nwith what it was booted with: reboot.\n");
 }
 
 static bool agreed(const struct work *work)

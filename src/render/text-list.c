@@ -256,8 +256,8 @@ static void say_why_no_groups(const struct mp_host *host, FILE *out)
 			host->groups_fact.source, host->groups_fact.why);
 	else
 		fprintf(out,
-			"\nThere are no IOMMU groups: no IOMMU is in use on this host "
-			"('metis-passthrough preflight' tells why).\n");
+			"\nThere are no IOMMU groups: no IOMMU is in use on this host.\n"
+			"'metis-passthrough preflight' tells why.\n");
 }
 
 void mp_text_list(const struct mp_list_report *report,
