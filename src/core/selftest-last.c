@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/dmatest.h"
 #include "core/pci.h"
 #include "core/pin.h"
 #include "core/platform.h"
@@ -19,6 +20,11 @@ const struct mp_selftest_last *mp_selftest_last(
 			return last;
 	}
 	return NULL;
+}
+
+bool mp_selftest_by_module(const struct mp_selftest_last *last)
+{
+	return g_strcmp0(last->way, "module") == 0;
 }
 
 static bool is_known(const struct mp_fact *fact)
@@ -108,6 +114,10 @@ char *mp_selftest_complaint(const struct mp_host *host, const struct mp_pci *dev
 				       "BIOS is not known (then: %s)",
 			text_or(last->bios));
 	case MP_SELFTEST_NO_ISOLATION:
+		if (mp_selftest_by_module(last))
+			return g_strdup(
+				"its last self-test passed, but was by the kernel module " DMATEST_MODULE
+				", which has no isolation cases");
 		return g_strdup(
 			"its last self-test passed, but left out the isolation cases");
 	case MP_SELFTEST_PASSED:

@@ -39,6 +39,9 @@ struct mp_selftests {
 const struct mp_selftest_last *mp_selftest_last(
 	const struct mp_host *host, const char *address);
 
+/* By metis_dmatest, in a VM as a rule: no IOMMU of its own to be tried, so no such cases. */
+bool mp_selftest_by_module(const struct mp_selftest_last *last);
+
 /* What it means for the device now; the first that holds. */
 enum mp_selftest_state {
 	MP_SELFTEST_NONE,       /* none was ever kept */

@@ -123,6 +123,10 @@ in_guest() {
 	assert_line --partial "all 2 cases passed on $BDF (edu)"
 	assert_line --partial "module: the kernel module metis_dmatest"
 	assert_line --regexp '^Guest '
+	# What is made of it here afterwards.
+	in_guest 0 preflight --device $BDF --check selftest-last --format json
+	assert_json '.findings[] | select(.id == "selftest-last") | .severity + ": " + .summary' \
+		"info: The self-test last passed on this kernel, by the kernel module metis_dmatest, which has no isolation cases"
 	in_guest 0 selftest --guest --device $BDF --format junit --case quiet
 	assert_line --partial 'edu, by module'
 }

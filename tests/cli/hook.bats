@@ -526,6 +526,8 @@ not_good() {
 	not_good "whether on this kernel is not known"
 	last_selftest '.options.isolation = false'
 	not_good "left out the isolation cases"
+	last_selftest '.options.isolation = false | .way = "module"'
+	not_good "by the kernel module metis_dmatest, which has no isolation cases"
 	last_selftest '.pin.serial = "0x1f9d110000000002"'
 	not_good "may have been of another card"
 	last_selftest '"nonsense"'

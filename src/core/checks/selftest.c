@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/checks/common.h"
+#include "core/dmatest.h"
 #include "core/pci.h"
 #include "core/pin.h"
 #include "core/selftest-last.h"
@@ -79,6 +80,10 @@ static struct mp_finding *say_passed(struct mp_check_ctx *ctx,
 		remedy(f, ctx);
 		return f;
 	case MP_SELFTEST_NO_ISOLATION:
+		if (mp_selftest_by_module(last))
+			return mp_check_say(ctx, MP_INFO,
+				"The self-test last passed on this kernel, by the kernel module " DMATEST_MODULE
+				", which has no isolation cases");
 		return mp_check_say(ctx, MP_INFO,
 			"The self-test last passed on this kernel, but without the "
 			"isolation cases");
