@@ -160,14 +160,16 @@ enter() {
 		if [ -n "$real" ]; then
 			mkdir -p "$work/merged" "$work/work"
 			mount -t overlay -o "lowerdir=$real,upperdir=$root,workdir=$work/work" overlay "$work/merged"
+			# A pipe seen through an overlay is another pipe.
+			mount --bind "$root/sys" "$work/merged/sys"
 			root=$work/merged
 		fi
 		if [ -n "$size" ]; then
 			mkdir -p "$root/var/lib/metis-passthrough"
 			mount -t tmpfs -o "mode=700,size=$size" small "$root/var/lib/metis-passthrough"
 		fi
-		exec chroot "$root" /sim/busybox env -i PATH=/usr/sbin:/usr/bin LD_PRELOAD=/sysfs.so SYSFS_HOST=axl "$@"' - \
-		"$TREE" "${BUILDING_ROOT-}" "$SMALL" "$BATS_TEST_TMPDIR" \
+		exec chroot "$root" /sim/busybox env -i PATH=/usr/sbin:/usr/bin LD_PRELOAD=/sysfs.so SYSFS_HOST=axl "$@"' -
+		"$TREE" "${BUILDING_ROOT-}" "$SMALL" "$BATS_TEST_TMPDIR"
 		METIS_PASSTHROUGH_GUEST_SECONDS="$LIMIT" /usr/local/bin/metis-passthrough)
 }
 
