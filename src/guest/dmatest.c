@@ -48,10 +48,10 @@ G_STATIC_ASSERT(G_N_ELEMENTS(cases) == G_N_ELEMENTS(names));
 #define REMEDY_DATA                                                                      \
 	"Data does not get through. Look on the host for IOMMU faults of this card "     \
 	"('metis-passthrough diagnose' there): they name the address that was blocked."
-#define REMEDY_IRQ                                                                         \
-	"Interrupts do not get through. If the data cases pass, let the card's driver "    \
-	"poll (of a Metis: options metis dma_poll=1, in the file that 'metis-passthrough " \
-	"vm generate' shows for the guest), and look on the host for blocked interrupts "  \
+#define REMEDY_IRQ                                                                       \
+	"Interrupts do not get through. If the data cases pass, let the card's driver "  \
+	"poll (of a Metis: options metis dma_poll=1, which 'metis-passthrough guest "    \
+	"apply' writes in the guest), and look on the host for blocked interrupts "      \
 	"('metis-passthrough diagnose' there)."
 static const char *const remedies[] = {
 	REMEDY_DATA,

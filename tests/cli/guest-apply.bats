@@ -445,6 +445,21 @@ wait_for() {
 	assert_untouched
 }
 
+@test "only root may; anybody may look" {
+	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups "$METIS" guest apply --yes
+	[ "$status" -ne 126 ] || skip "the program cannot be run by others here"
+	assert_equal "$status" 3
+	[[ $stderr == *"only root can; 'metis-passthrough guest apply --dry-run' shows what would be done" ]] || fail "$stderr"
+	begin
+	# The journal is root's: our file is known by its head then.
+	apply
+	chmod 0755 "$BATS_TEST_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "${BATS_TEST_TMPDIR%/*/*}"
+	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups \
+		"$METIS" guest apply --dry-run --sysroot "$tree" --driver-version 1.6.2 --firmware-version 1.8.0
+	assert_equal "$status" 0
+	assert_line --partial "$FILE is removed"
+}
+
 @test "a file system that is read-only, or full: nothing is changed" {
 	begin
 	unshare --mount --propagation private true 2>/dev/null || skip "no file system may be mounted here"
