@@ -114,3 +114,10 @@ add() {
 	caught 'nothing to complain' add dmesg '[  9.9] DMAR: [DMA Write NO_PASID] Request device [02:00.0] fault addr 0x1000 [fault reason 0x05]'
 	caught 'nothing to complain' sed -i '/DMAR: .DMA/d' "$SPOILT/dmesg"
 }
+
+@test "judge: options that do not get into the module, or stay in it, are seen" {
+	caught 'guest apply' swap apply.out '^bits 40' 'bits 0'
+	caught 'guest apply' swap apply.out 'nothing to do' 'plan: 1 file'
+	caught 'guest apply' sed -i '/^pending/d' "$SPOILT/apply.out"
+	caught 'guest apply' add apply.out metis-passthrough-guest.conf
+}

@@ -276,6 +276,26 @@ during() {
 	assert_equal "$(one_line unload)" '0 /proc/interrupts:0 /proc/modules:0 taint 12288'
 }
 
+@test "$LAB_VARIANT: guest apply gives a module its option when it is loaded, and takes it back" {
+	run sed 's/: \([0-9]\), .*\(nothing to do\|plan: 1 file\|reboot pending\|all 2 promises kept\).*/: \1 \2/; s/: \([0-9]\), .*/: \1/' \
+		"$LAB_OUT/apply.out"
+	assert_output - <<-END
+		bits 0 address_bits 64
+		guest check: 0
+		has not the option 'metis_dmatest dma_bits=40'
+		guest apply: 0 plan: 1 file
+		guest apply: 0 nothing to do
+		status: 1 reboot pending
+		guest check: 0
+		pending: /etc/modprobe.d/metis-passthrough-guest.conf
+		bits 40 address_bits 40
+		status: 0 all 2 promises kept
+		guest apply: 0 nothing to do
+		rollback --yes: 0
+		bits 0 address_bits 64
+	END
+}
+
 # The edu that cuts addresses is the only one that may be refused.
 @test "$LAB_VARIANT: the kernel has nothing to complain of" {
 	run grep -nE 'BUG:|WARNING:|Oops|Call Trace|leaked|irq [0-9]+: nobody cared|trying to free|overflow' "$LAB_OUT/dmesg"
