@@ -106,7 +106,11 @@ static int check_arguments(const struct mp_cmd *cmd, int argc, char **argv)
 	else if (argc > cmd->max_args)
 		message =
 			g_strdup_printf("unexpected argument '%s'", argv[cmd->max_args]);
-	else
+	/* A variable of a script that is not set: no message could name it. */
+	for (int i = 0; i < argc && !message; i++)
+		if (!*argv[i])
+			message = g_strdup_printf("an argument is empty: %s", cmd->args);
+	if (!message)
 		return MP_EXIT_OK;
 	return usage_error(cmd->name, message);
 }

@@ -30,6 +30,13 @@ load helpers
 	assert_usage_error
 	metis 2 explain iommu-active surplus
 	assert_usage_error
+	local verb
+	for verb in explain diagnose 'vm check' 'hook 101'; do
+		# shellcheck disable=SC2086 # two words
+		metis 2 $verb ''
+		assert_usage_error
+		[[ $stderr == *"an argument is empty: "* ]] || fail "$stderr"
+	done
 }
 
 @test "a slip of the pen is recognised" {
