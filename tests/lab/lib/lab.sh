@@ -47,12 +47,12 @@ need() {
 		command -v "$1" >/dev/null || missing="$missing $1 (package $2)"
 		shift 2
 	done
-	[ -z "$missing" ] || die "missing:$missing; install them, or run ./bootstrap check"
+	[ -z "$missing" ] || die "missing:$missing; install them, or run ${LAB_BOOTSTRAP:-./bootstrap check}"
 }
 
 # need_file FILE PACKAGE: the same for data.
 need_file() {
-	[ -e "$1" ] || die "missing: $1 (package $2); install it, or run ./bootstrap check"
+	[ -e "$1" ] || die "missing: $1 (package $2); install it, or run ${LAB_BOOTSTRAP:-./bootstrap check}"
 }
 
 # program_under_test: METIS, else the program that ./bootstrap or an in-tree make built.
