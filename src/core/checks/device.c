@@ -47,17 +47,15 @@ const struct mp_check mp_checks_device[] = {
 		"device-power-state",
 		MP_SCOPE_DEVICE,
 		"the device has power",
-		"vfio-pci lets an unused device sleep in D3hot, which is harmless. In "
-		"D3cold its "
-		"power is off, and not every card and board comes back from there: it "
-		"then "
-		"reads as all ones until the machine restarts.\n\n"
-		"Decided by the attribute power_state (Linux 5.12 and later; before, by "
-		"the "
-		"power management capability). D3cold is a warning. A device that does "
-		"not answer has no state to judge, since the kernel calls that D3cold "
-		"too: see device-responds. vfio-pci's option disable_idle_d3=1 keeps "
-		"unused devices in D0.",
+		"vfio-pci lets an unused device sleep in D3hot, which is harmless. In D3cold its "
+		"power is off, and not every card and board comes back from there: it then reads "
+		"as all ones until the machine restarts.\n\n"
+		"Decided by the attribute power_state (Linux 5.12 and later). Before, and while no "
+		"driver has enabled the device, which the kernel calls unknown, by the power "
+		"management capability; without that a device knows D0 only. D3cold is a warning. "
+		"A device that does not answer has no state to judge, since the kernel calls that "
+		"D3cold too: see device-responds. vfio-pci's option disable_idle_d3=1 keeps unused "
+		"devices in D0.",
 		mp_check_device_power_state,
 		.side = MP_SIDE_BOTH,
 	},
