@@ -6,6 +6,7 @@
 #include "core/selftest-last.h"
 #include "core/vm-note.h"
 #include "core/vm-start.h"
+#include "core/vm-started.h"
 #include "core/vm-task.h"
 #include "guest/single.h"
 #include "hook-cards.h"
@@ -268,6 +269,21 @@ int mp_hook_pre_start(struct mp_root *root, const char *vmid, GError **error)
 
 /* --- it runs --- */
 
+/* Diagnose asks for it when the VM has stopped and its configuration may be another. */
+static void note_map(const struct work *work)
+{
+	g_autoptr(mp_target) target = NULL;
+	struct mp_vm_map map;
+	GError *problem = NULL;
+
+	if (!work->host->platform)
+		mp_probe_platform(work->host, work->root);
+	map = mp_vm_map_on(work->host, work->vm);
+	target = mp_target_open(NULL, &problem);
+	if (!target || !mp_vm_started_save(target, work->vm->id, &map, &problem))
+		warn("the VM's memory map is not noted", problem);
+}
+
 int mp_hook_post_start(struct mp_root *root, const char *vmid, GError **error)
 {
 	g_auto(mp_hook_work) work = { NULL };
@@ -293,6 +309,8 @@ int mp_hook_post_start(struct mp_root *root, const char *vmid, GError **error)
 			device->bdf, work.vm->id);
 		mp_hook_say(NULL, line);
 	}
+	if (work.host->live)
+		note_map(&work);
 	if (given && work.host->live && !g_strcmp0(work.config->guest_selftest, "run") &&
 		!mp_hook_start_selftest(work.vm->id, &problem))
 		warn("there is no self-test in the guest", problem);

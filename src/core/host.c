@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/host.h"
 #include "core/platform.h"
+#include "core/vm-started.h"
 
 struct owned {
 	void *object;
@@ -145,6 +146,7 @@ struct mp_host *mp_host_load(struct mp_root *root, unsigned topics, GError **err
 	mp_probe_initramfs(host, root);
 	mp_probe_memory(host, root);
 	mp_probe_guests(host, root);
+	mp_probe_started(host, root);
 	mp_probe_setup(host, root);
 	mp_probe_selftest(host, root);
 	mp_probe_drivers(host, root);

@@ -7,6 +7,7 @@
 #define MP_VM_H
 
 #include "core/host.h"
+#include "core/vm-map.h"
 
 /* One line of the current section (not pending, not a snapshot). */
 struct mp_vm_line {
@@ -64,6 +65,10 @@ struct mp_vm {
 	bool running; /* a live QEMU for it; false when it cannot be told: see running_fact */
 	uint64_t pid;                /* of that QEMU, else 0 */
 	struct mp_fact running_fact; /* KNOWN: its pid; ABSENT: not running */
+	/* The map of its last start (vm-started.h). KNOWN: started_map. Without a source: not
+	 * looked for. */
+	struct mp_fact started;
+	struct mp_vm_map started_map;
 };
 
 /* One `map` line. Values as written; NULL when not given. */

@@ -6,6 +6,7 @@
 
 #include "core/diagnose.h"
 #include "core/pci.h"
+#include "core/vm-started.h"
 #include "core/vm.h"
 #include "render/json.h"
 
@@ -178,7 +179,7 @@ static struct json_object *vm_object(const struct mp_diagnosis *diagnosis)
 
 	if (!diagnosis->vm)
 		return NULL;
-	map = mp_vm_map_on(diagnosis->host, diagnosis->vm);
+	map = mp_vm_map_had(diagnosis->host, diagnosis->vm);
 	ram = mp_vm_map_describe(&map);
 	object = json_object_new_object();
 	mp_json_add_text(object, "id", diagnosis->vm->id);

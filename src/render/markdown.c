@@ -7,6 +7,7 @@
 #include "core/diagnose.h"
 #include "core/pci.h"
 #include "core/platform.h"
+#include "core/vm-started.h"
 #include "core/vm.h"
 #include "render/render.h"
 
@@ -60,7 +61,7 @@ static void put_head(GString *page, const struct mp_diagnose_report *report)
 		put_item(page, "Device", diagnosis->subject);
 	}
 	if (diagnosis->vm) {
-		struct mp_vm_map map = mp_vm_map_on(diagnosis->host, diagnosis->vm);
+		struct mp_vm_map map = mp_vm_map_had(diagnosis->host, diagnosis->vm);
 		g_autofree char *ram = mp_vm_map_describe(&map);
 		g_autofree char *text =
 			g_strdup_printf("%s, RAM at %s", diagnosis->vm->id, ram);

@@ -7,6 +7,7 @@
 #include "core/diagnose.h"
 #include "core/pci.h"
 #include "core/platform.h"
+#include "core/vm-started.h"
 #include "core/vm.h"
 #include "render/page.h"
 #include "render/text.h"
@@ -236,7 +237,7 @@ static void put_head(struct mp_page *page, const struct mp_diagnose_report *repo
 		mp_page_para(page, 0, MP_FAINT, "Device", LABEL, diagnosis->subject);
 	}
 	if (diagnosis->vm) {
-		struct mp_vm_map map = mp_vm_map_on(diagnosis->host, diagnosis->vm);
+		struct mp_vm_map map = mp_vm_map_had(diagnosis->host, diagnosis->vm);
 		g_autofree char *ram = mp_vm_map_describe(&map);
 		g_autofree char *text = g_strdup_printf("%s%s, RAM at %s",
 			diagnosis->vm->id,

@@ -117,6 +117,14 @@ called() {
 	assert_line "2 $TREE/dev/null"
 	refute_line --partial pipe:
 	refute_output --partial "/var/lib/metis-passthrough/lock"
+	# What its RAM was is known when it has stopped and its configuration is another.
+	sed -i 's/^memory: .*/memory: 2048/' "$CONF"
+	rm "$TREE/run/qemu-server/101.pid"
+	cp "$TOP_SRCDIR/tests/logs/forum.log" "$TREE/tmp/log"
+	run inside diagnose --vm 101 /tmp/log
+	assert_line --partial "101, RAM at 0x0-0x7fffffff, 0x100000000-0x47fffffff"
+	assert_line --partial "by its configuration of now it is at 0x0-0x7fffffff: addresses are judged by the first"
+	runs
 	# Once it answers:
 	answers 0 .
 	touch "$TREE/sim/agent"

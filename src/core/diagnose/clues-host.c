@@ -11,6 +11,7 @@
 #include "core/modules.h"
 #include "core/profile.h"
 #include "core/repair.h"
+#include "core/vm-started.h"
 #include "core/vm.h"
 
 /* --- the card --- */
@@ -217,7 +218,7 @@ static void from_vm(struct mp_diagnosis *diagnosis)
 
 static void from_map(struct mp_diagnosis *diagnosis, const struct mp_event *subject)
 {
-	struct mp_vm_map map = mp_vm_map_on(diagnosis->host, diagnosis->vm);
+	struct mp_vm_map map = mp_vm_map_had(diagnosis->host, diagnosis->vm);
 	unsigned areas[MP_AREAS] = { 0 }, n = 0, ram;
 
 	for (guint i = 0; i < diagnosis->log->sums->len; i++) {
@@ -306,6 +307,10 @@ void mp_clues_from_host(struct mp_diagnosis *diagnosis, const struct mp_event *s
 	else if (host && host->boot && host->boot->cmdline.know == MP_KNOWN)
 		from_command_line(diagnosis, host->boot->cmdline.text);
 	if (diagnosis->vm) {
+		char *change = mp_vm_map_change(host, diagnosis->vm);
+
+		if (change)
+			g_ptr_array_add(diagnosis->notes, change);
 		from_vm(diagnosis);
 		from_map(diagnosis, subject);
 	}

@@ -8,6 +8,7 @@
 #include "core/iommu.h"
 #include "core/pci.h"
 #include "core/profile.h"
+#include "core/vm-started.h"
 #include "core/vm.h"
 
 bool mp_event_is_of(const struct mp_event *event, const struct mp_event *subject)
@@ -278,7 +279,7 @@ void mp_problem_place(const struct mp_diagnosis *diagnosis, struct mp_problem *p
 
 	if (sum->event.kind != MP_EVENT_DMA || !sum->n_addresses || !diagnosis->vm)
 		return;
-	map = mp_vm_map_on(diagnosis->host, diagnosis->vm);
+	map = mp_vm_map_had(diagnosis->host, diagnosis->vm);
 	area = mp_vm_map_classify(&map, sum->lowest);
 	for (unsigned i = 0; i < sum->n_addresses; i++)
 		if (mp_vm_map_classify(&map, sum->addresses[i].address) != area) {
