@@ -147,7 +147,8 @@ static json_object *parse(const char *data, size_t size, GError **error)
 	json_object *object;
 	size_t end;
 
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	/* Not JSON_TOKENER_STRICT: by it json-c 0.18 (Debian 13) takes each byte above 0x7f for a
+	 * control character, and no file with such bytes in it could be put back. */
 	object = json_tokener_parse_ex(tokener, data, (int)size);
 	end = json_tokener_get_parse_end(tokener);
 	if (!object) {
