@@ -201,6 +201,8 @@ static void serve(
 	gint64 left = (deadline - g_get_monotonic_time()) / 1000;
 
 	for (size_t i = 0; i < count; i++) {
+		if (running[i]->output < 0)
+			return; /* could not be started: nothing to wait for */
 		fds[2 * i] =
 			(struct pollfd){ .fd = running[i]->output, .events = POLLIN };
 		fds[2 * i + 1] =

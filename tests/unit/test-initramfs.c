@@ -258,6 +258,38 @@ static void a_program_that_hangs_is_ended(void **state G_GNUC_UNUSED)
 	close(ends[1]);
 }
 
+static bool is_there(const char *program)
+{
+	for (const char *const *dir = mp_program_directories; *dir; dir++) {
+		g_autofree char *path = g_build_filename(*dir, program, NULL);
+
+		if (access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void a_program_that_is_not_there_is_not_waited_for(void **state G_GNUC_UNUSED)
+{
+	static const char *const args[] = { NULL };
+	gint64 begun = g_get_monotonic_time();
+	enum mp_program missing = 0;
+
+	while (missing < MP_PROGRAMS && is_there(mp_program_name(missing)))
+		missing++;
+	if (missing == MP_PROGRAMS)
+		skip();
+	struct mp_program_run run = {
+		.program = missing, .args = args, .input = -1, .sink = ignore
+	};
+
+	/* Where nothing else ran beside it, it was waited for as long as anything may take. */
+	mp_programs_run(&run, 1, 120);
+	assert_non_null(strstr(run.problem, "is not installed (package "));
+	assert_true(g_get_monotonic_time() - begun < 30 * G_TIME_SPAN_SECOND);
+	g_free(run.problem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +299,7 @@ int main(void)
 		cmocka_unit_test(broken_images_are_unknown),
 		cmocka_unit_test(a_digest_replaces_the_image),
 		cmocka_unit_test(a_program_that_hangs_is_ended),
+		cmocka_unit_test(a_program_that_is_not_there_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests_name("initramfs", tests, NULL, NULL);
