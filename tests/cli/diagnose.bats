@@ -3,10 +3,6 @@
 # diagnose: what a log says, from whom, and what explains it.
 load helpers
 
-logs() {
-	printf '%s\n' "$TOP_SRCDIR"/tests/logs/*.log
-}
-
 log() {
 	printf '%s\n' "$TOP_SRCDIR/tests/logs/$1.log"
 }
@@ -92,7 +88,9 @@ best() {
 
 @test "every log has a report of each format, as its schema says" {
 	local file notes with_notes=0
-	for file in $(logs); do
+	# Short names: a path is longer than a line where somebody builds deep enough.
+	cd "$TOP_SRCDIR/tests/logs"
+	for file in *.log; do
 		run --separate-stderr timeout 60 "$METIS" diagnose --format json "$file"
 		[ "$status" -le 1 ] || fail "$file: exit $status: $stderr"
 		assert_schema diagnose
