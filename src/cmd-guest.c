@@ -81,19 +81,12 @@ static const struct action {
 static const struct action *find_action(const char *name, GError **error)
 {
 	const char *names[G_N_ELEMENTS(actions) + 1] = { NULL };
-	const char *nearest;
+	int found;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(actions); i++) {
-		if (!strcmp(actions[i].name, name))
-			return &actions[i];
+	for (size_t i = 0; i < G_N_ELEMENTS(actions); i++)
 		names[i] = actions[i].name;
-	}
-	nearest = mp_cmd_nearest(name, names);
-	g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
-		"there is no 'guest %s'%s%s%s (there are: check, apply)", name,
-		nearest ? "; did you mean '" : "", nearest ? nearest : "",
-		nearest ? "'?" : "");
-	return NULL;
+	found = mp_cmd_find_action("guest", names, name, error);
+	return found < 0 ? NULL : &actions[found];
 }
 
 /* Which of the options belong to one of them only. */

@@ -116,6 +116,22 @@ const char *mp_cmd_nearest(const char *text, const char *const *names)
 	return nearest;
 }
 
+int mp_cmd_find_action(
+	const char *verb, const char *const *names, const char *text, GError **error)
+{
+	g_autofree char *all = g_strjoinv(", ", (char **)names);
+	const char *nearest = mp_cmd_nearest(text, names);
+
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(names[i], text))
+			return i;
+	g_set_error(error, MP_ERROR, MP_ERROR_USAGE,
+		"there is no '%s %s'%s%s%s (there are: %s)", verb, text,
+		nearest ? "; did you mean '" : "", nearest ? nearest : "",
+		nearest ? "'?" : "", all);
+	return -1;
+}
+
 bool mp_cmd_check_version(const char *option, const char *text, GError **error)
 {
 	if (!text || (g_ascii_isdigit(*text) && !text[strspn(text, "0123456789.")]))

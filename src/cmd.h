@@ -72,6 +72,10 @@ const struct mp_render_ops *mp_cmd_format(const char *format, GError **error);
 bool mp_cmd_style(const char *color, struct mp_render_style *style, GError **error);
 /* The one of NAMES (ended by NULL) that TEXT is most likely a slip of, or NULL. */
 const char *mp_cmd_nearest(const char *text, const char *const *names);
+/* Which of NAMES (ended by NULL), what VERB may be asked for, TEXT is; -1: none, a usage error
+ * that names all of them. */
+int mp_cmd_find_action(const char *verb, const char *const *names, const char *text,
+	GError **error);
 /* True: TEXT is NULL or a version, digits and dots as in profiles; else a usage error about
  * --OPTION. */
 bool mp_cmd_check_version(const char *option, const char *text, GError **error);
