@@ -74,8 +74,8 @@ bool mp_cmd_style(const char *color, struct mp_render_style *style, GError **err
 const char *mp_cmd_nearest(const char *text, const char *const *names);
 /* Which of NAMES (ended by NULL), what VERB may be asked for, TEXT is; -1: none, a usage error
  * that names all of them. */
-int mp_cmd_find_action(const char *verb, const char *const *names, const char *text,
-	GError **error);
+int mp_cmd_find_action(
+	const char *verb, const char *const *names, const char *text, GError **error);
 /* True: TEXT is NULL or a version, digits and dots as in profiles; else a usage error about
  * --OPTION. */
 bool mp_cmd_check_version(const char *option, const char *text, GError **error);
