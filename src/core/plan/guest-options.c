@@ -139,7 +139,7 @@ static bool is_of_package(const char *file)
 	return g_str_has_prefix(file, "/usr/") || g_str_has_prefix(file, "/lib/");
 }
 
-static char *as_given(const struct mp_guest_option *option, const char *value)
+char *mp_plan_guest_said(const struct mp_guest_option *option, const char *value)
 {
 	return g_strdup_printf(
 		"%s %s%s%s", option->module, option->name, *value ? "=" : "", value);
@@ -148,7 +148,7 @@ static char *as_given(const struct mp_guest_option *option, const char *value)
 static void refuse_other(const struct inside *in, const struct mp_guest_option *option,
 	const char *value, const char *file)
 {
-	g_autofree char *given = as_given(option, value);
+	g_autofree char *given = mp_plan_guest_said(option, value);
 	g_autofree char *parameter =
 		g_strdup_printf("%s.%s", option->module, option->name);
 	bool boot = !strcmp(file, "/proc/cmdline");
@@ -191,7 +191,7 @@ static void note_losers(const struct inside *in, const struct mp_guest_need *nee
 		const char *file = NULL;
 		g_autofree char *value = mp_modprobe_option(
 			in->others, option->module, option->name, &file);
-		g_autofree char *given = value ? as_given(option, value) : NULL;
+		g_autofree char *given = value ? mp_plan_guest_said(option, value) : NULL;
 
 		if (value && !mp_guest_value_is(option->value, value))
 			mp_plan_add_note(in->plan, file,
@@ -287,7 +287,7 @@ static bool same_profile(const struct mp_wish *wish, guint a, guint b)
 
 /* Cards of one profile have one driver; any of them may tell its version. NULL: the profile
  * came before. Caller frees. */
-static struct mp_guest_need *need_of(const struct mp_wish *wish, guint index)
+struct mp_guest_need *mp_plan_guest_need(const struct mp_wish *wish, guint index)
 {
 	struct mp_versions versions = { NULL };
 
@@ -436,7 +436,7 @@ void mp_plan_guest_options(struct mp_plan *plan, const struct mp_wish *wish)
 	look(&in);
 	stuck = !can_read_all(&in);
 	for (guint i = 0; i < wish->devices->len; i++) {
-		struct mp_guest_need *need = need_of(wish, i);
+		struct mp_guest_need *need = mp_plan_guest_need(wish, i);
 
 		if (!need)
 			continue;
@@ -452,80 +452,4 @@ void mp_plan_guest_options(struct mp_plan *plan, const struct mp_wish *wish)
 			mp_plan_guest_images(plan, wish, needs->pdata[i]);
 	g_ptr_array_unref(in.others);
 	g_free(in.now);
-}
-
-/* --- afterwards --- */
-
-static void prove(struct mp_plan *plan, const struct mp_wish *wish,
-	const struct mp_guest_need *need)
-{
-	for (guint i = 0; i < need->options->len; i++) {
-		const struct mp_guest_option *option = need->options->pdata[i];
-		const char *file = NULL, *before = NULL;
-		g_autofree char *then = mp_modprobe_option(plan->then->modules->modprobe,
-			option->module, option->name, &file);
-		g_autofree char *now = mp_modprobe_option(wish->host->modules->modprobe,
-			option->module, option->name, &before);
-		g_autofree char *loser = as_given(option, now ? now : "");
-		g_autofree char *winner = as_given(option, then ? then : "");
-
-		if (!then || !mp_guest_value_is(option->value, then)) {
-			mp_plan_add_obstacle(plan, file ? file : MP_FILE_GUEST,
-				"take it out there, or say the same in a file of /etc/modprobe.d "
-				"whose name comes after that of this one",
-				"%s would win with '%s': it is read after %s",
-				file ? file : "nothing", winner, MP_FILE_GUEST);
-			continue;
-		}
-		if (now && !mp_guest_value_is(option->value, now))
-			mp_plan_add_note(plan, before,
-				"%s says '%s'; %s is read after it, and wins", before,
-				loser, MP_FILE_GUEST);
-	}
-}
-
-/* The driver that runs was loaded with something else. What it does not show is not known. */
-static bool is_pending(const struct mp_wish *wish, const struct mp_guest_need *need)
-{
-	for (guint i = 0; i < need->options->len; i++) {
-		const struct mp_guest_option *option = need->options->pdata[i];
-		const struct mp_module_parameter *parameter =
-			mp_guest_option_running(wish->host, option);
-
-		if (parameter && parameter->value.know == MP_KNOWN &&
-			!mp_guest_value_is(option->value, parameter->value.text))
-			return true;
-	}
-	return false;
-}
-
-static void promise(struct mp_plan *plan, GPtrArray *options)
-{
-	json_object *object = json_object_new_object(), *list = json_object_new_array();
-
-	for (guint i = 0; i < options->len; i++)
-		json_object_array_add(list, json_object_new_string(options->pdata[i]));
-	json_object_object_add(object, "path", json_object_new_string(MP_FILE_GUEST));
-	json_object_object_add(object, "options", list);
-	mp_plan_promise(plan, "guest-options", object);
-}
-
-void mp_plan_guest_prove(struct mp_plan *plan, const struct mp_wish *wish)
-{
-	g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
-
-	for (guint i = 0; i < wish->devices->len; i++) {
-		g_autoptr(mp_guest_need) need = need_of(wish, i);
-
-		if (!need || need->without)
-			continue;
-		prove(plan, wish, need);
-		plan->reboot = plan->reboot || is_pending(wish, need);
-		for (guint o = 0; o < need->options->len; o++)
-			g_ptr_array_add(
-				options, g_strdup(((const struct mp_guest_option *)
-							   need->options->pdata[o])
-							  ->text));
-	}
-	promise(plan, options);
 }
