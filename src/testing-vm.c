@@ -72,9 +72,11 @@ static unsigned seconds_of(const struct mp_testing_vm *wanted)
 {
 	unsigned seconds = mp_guest_seconds(MP_TESTING_VM_GRACE_SECONDS);
 
-	/* By VFIO none is loaded. */
+	guint n = wanted->devices ? MAX(g_strv_length(wanted->devices), 1) : 1;
+
+	/* By VFIO none is loaded; else it may be built, and is gone again, with each device. */
 	if (wanted->testing.way != MP_TESTING_VFIO)
-		seconds += mp_guest_seconds(MP_GUEST_MODULE_SECONDS);
+		seconds += n * mp_guest_seconds(MP_GUEST_MODULE_SECONDS);
 	return wanted->testing.seconds + seconds;
 }
 

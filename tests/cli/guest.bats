@@ -402,4 +402,10 @@ answers() {
 		module) [ $took -ge 10000 ] ;;
 		esac
 	done
+	# It is built for each device.
+	begun=$(date +%s%N)
+	in_guest 3 selftest --vm 101 --timeout 1 --way module --device 01:00.0 --device 02:00.0
+	took=$((($(date +%s%N) - begun) / 1000000))
+	[[ $stderr == *"no result within the time"* ]] || fail "$stderr"
+	[ $took -ge 16000 ] || fail "gave up after $took ms"
 }
